@@ -1,0 +1,251 @@
+"""Unabridged on the command line: serve (default), read, ask, doctor. The only place that reads the environment."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+HOUSE = Path(__file__).resolve().parent
+ENV = "UNABRIDGED_"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; the exit status: 0 done, 2 wrong input or unsupported, 130 interrupted."""
+    options = parse(list(sys.argv[1:] if arguments is None else arguments))
+    quiet_libraries()
+    from ingest import IngestError  # imported late: `--help` and wrong flags answer at once
+
+    try:
+        if options.command == "read":
+            return read(options)
+        from assistant.errors import AssistantError
+        from sparse_backend import BackendError
+        from storage import StorageError
+
+        try:
+            return {"serve": serve, "ask": ask, "doctor": doctor}[options.command](options)
+        except (AssistantError, BackendError, StorageError) as error:
+            return fail(error)
+    except IngestError as error:
+        return fail(error)
+    except KeyboardInterrupt:
+        print("Stopped.", file=sys.stderr)
+        return 130
+
+
+def quiet_libraries() -> None:
+    """No calls home, no telemetry, no chatter; set before the libraries are imported."""
+    for name in ("GRADIO_ANALYTICS_ENABLED", "HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        os.environ[name] = "False" if name.startswith("GRADIO") else "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+
+
+def fail(error: Exception) -> int:
+    """One line on stderr, exit status 2."""
+    print(f"unabridged: {' '.join(str(error).split())}", file=sys.stderr)
+    return 2
+
+
+# -- commands ------------------------------------------------------------------
+
+
+def read(options: argparse.Namespace) -> int:
+    """`read PATH…`: sections, anchors, tokens, pages, and what was not read."""
+    from assistant.listing import listing, outline
+
+    tokenizer = None
+    from assistant.tokenizer import Tokenizer
+    from ingest import encode, load
+
+    document = load([Path(path) for path in options.paths])
+    tokenizer = Tokenizer.load(model_folder(options))
+    encoded = encode(document, tokenizer)
+    if options.json:
+        print(json.dumps(listing(document, encoded), ensure_ascii=False))
+    else:
+        print(outline(document, encoded))
+    return 0
+
+
+def ask(options: argparse.Namespace) -> int:
+    """`ask PATH… -q QUESTION`: an answer with citations and the receipt."""
+    from assistant.errors import EmptyQuestionError
+    from assistant.listing import answer_json, receipt_lines
+    from assistant.service import Service
+
+    start = time.perf_counter()
+    if not options.question.strip():
+        raise EmptyQuestionError("The question is empty; type what you want to know after -q.")
+    check_paths(options.paths)
+    service = Service(service_options(options))
+    conversation = service.store.conversation(options.user, options.conversation) if options.conversation else None
+    source = [Path(path) for path in options.paths] if options.paths else document_of(conversation)
+    job = service.reader.start(source)
+    try:
+        document = job.result(watch=None if options.json else show_progress)
+    finally:
+        job.cancel()
+    if conversation is None:
+        conversation = service.converse(options.user, document)
+    read_now = len(document.read.segment) - document.read.cached_tokens
+    shown = 0
+    finished: Any = None
+    events = service.chat.ask(options.user, conversation.id, options.question, document, read_now=read_now)
+    for finished in events:
+        if not options.json:
+            print(finished.text[shown:], end="", flush=True)
+            shown = max(shown, len(finished.text))
+    record = service.chat.record(finished, document, read_now)
+    total = time.perf_counter() - start
+    if options.json:
+        print(json.dumps(answer_json(finished.text, record, conversation.id, total), ensure_ascii=False))
+    else:
+        print("\n" + receipt_lines(finished, record, conversation.id))
+    return 0
+
+
+def document_of(conversation: Any) -> str:
+    """The id of the document that a conversation is about."""
+    from assistant.errors import AssistantError
+
+    if conversation is None or not conversation.document_ids:
+        raise AssistantError("There is nothing to read; give a file, or --conversation with one about a document.")
+    return str(conversation.document_ids[0])
+
+
+def check_paths(paths: Sequence[str]) -> None:
+    """A missing file is told before a model is loaded."""
+    from ingest import IngestError
+
+    for path in paths:
+        if not Path(path).exists():
+            raise IngestError(f"There is no file or folder “{path}”; check the name.")
+
+
+def show_progress(state: Any) -> None:
+    """One line on stderr, rewritten."""
+    unit = "pages" if state.phase == "parsing" else "tokens"
+    eta = f", {state.eta_s:.0f} s left" if state.eta_s else ""
+    text = f"{state.phase}: {state.done:,} of {state.total:,} {unit}{eta}" if state.total else state.phase
+    end = "\n" if state.phase in ("done", "failed", "cancelled") else ""
+    print(f"\r\x1b[K{text}", end=end, file=sys.stderr, flush=True)
+
+
+def serve(options: argparse.Namespace) -> int:
+    """`serve`: the page on http://HOST:PORT."""
+    from assistant.errors import AssistantError
+    from assistant.service import Service
+
+    users = parse_users(options.users)
+    if options.host not in ("127.0.0.1", "localhost", "::1") and not users:
+        raise AssistantError(
+            "Other machines could read your documents: set UNABRIDGED_USERS=name:password,… or stay on 127.0.0.1."
+        )
+    from assistant.web.server import launch
+
+    service = Service(service_options(options))
+    launch(service, host=options.host, port=options.port, users=users)
+    return 0
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`doctor`: what this machine has and what will be used."""
+    from assistant.diagnosis import diagnose
+
+    report = diagnose(service_options(options))
+    if options.json:
+        print(json.dumps(report, ensure_ascii=False))
+    else:
+        width = max(map(len, report))
+        print("\n".join(f"{name:<{width}}  {value}" for name, value in report.items()))
+    return 0
+
+
+# -- settings ------------------------------------------------------------------
+
+
+def service_options(options: argparse.Namespace) -> Any:
+    """The settings of one service, from flags and environment."""
+    from assistant.diagnosis import best_dtype
+    from assistant.service import ServiceOptions
+
+    return ServiceOptions(
+        data_dir=Path(options.data_dir).expanduser(),
+        model=options.model,
+        bot=options.bot,
+        pattern=options.pattern,
+        level=options.level,
+        impl=options.impl,
+        dtype=best_dtype(),
+    )
+
+
+def model_folder(options: argparse.Namespace) -> str:
+    """The folder whose tokenizer counts tokens; the embedded model is unpacked at the first call."""
+    from assistant.service import EMBEDDED
+    from sparse_backend.embedded import ensure_embedded
+
+    if options.model != EMBEDDED:
+        return str(options.model)
+    return str(ensure_embedded(Path(options.data_dir).expanduser() / "models"))
+
+
+def parse_users(text: str) -> list[tuple[str, str]]:
+    """“name:password,name:password” as pairs; raises AssistantError for anything else."""
+    from assistant.errors import AssistantError
+
+    pairs = [tuple(item.split(":", 1)) for item in text.split(",") if item]
+    if any(len(pair) != 2 or not all(pair) for pair in pairs):
+        raise AssistantError("UNABRIDGED_USERS must look like name:password,name:password.")
+    return [(pair[0], pair[1]) for pair in pairs]
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS) over defaults."""
+    commands = ("serve", "read", "ask", "doctor")
+    if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
+        arguments = ["serve", *arguments]
+    parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
+    sub = parser.add_subparsers(dest="command", required=True)
+    for name, text in zip(commands, ("web app", "parse only", "ask on the terminal", "what this machine has"), strict=True):
+        command = sub.add_parser(name, help=text, description=text)
+        shared_flags(command)
+        if name == "read":
+            command.add_argument("paths", nargs="+", metavar="PATH")
+        if name == "ask":
+            command.add_argument("paths", nargs="*", metavar="PATH")
+            command.add_argument("-q", "--question", required=True)
+            command.add_argument("--user", default="me")
+            command.add_argument("--conversation", metavar="ID")
+        if name == "serve":
+            command.add_argument("--host", default=env("HOST", "127.0.0.1"))
+            command.add_argument("--port", type=int, default=int(env("PORT", "7860")))
+            command.set_defaults(users=env("USERS", ""))
+    return parser.parse_args(arguments)
+
+
+def shared_flags(command: argparse.ArgumentParser) -> None:
+    """The flags that every command knows."""
+    command.add_argument("--data-dir", default=env("DATA_DIR", str(HOUSE / "data")))
+    command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id or local Hugging Face folder")
+    command.add_argument("--bot", default="legal")
+    command.add_argument("--pattern", default=env("PATTERN", "headers"))
+    command.add_argument("--level", default=env("LEVEL", "balanced"))
+    command.add_argument("--impl", default=env("IMPL", "cpu"))
+    command.add_argument("--json", action="store_true")
+
+
+def env(name: str, default: str) -> str:
+    """A setting from the environment."""
+    return os.environ.get(ENV + name) or default
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Composes ingest, sparse_backend and storage into bots that answer with proof."""

@@ -1,0 +1,179 @@
+"""Where an answer comes from: words that stand in the document, found by literal match and by attention.
+
+Two kinds of proof, both checked against the text. A quote in the answer that stands literally in the document. And a
+passage that the model looked at while it answered and that holds what the answer says: its figures, names and rare
+words. A quote that stands nowhere is never shown as a citation; an answer without proof is marked as unsupported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.passages import LiteralIndex, passage_at, passages
+from ingest import Document, Encoded
+from storage import CitationRecord
+
+Mass = npt.NDArray[np.float32]
+_QUOTED = re.compile(r"[\"“„]([^\"“”„]{12,600})[\"”]")
+_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:[’'-][^\W\d_]+)*")
+_NUMBERS = {
+    name: str(value)
+    for value, name in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
+        "seventeen eighteen nineteen twenty".split()
+    )
+} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
+_COMMON = frozenset(
+    "the a an of to in on for and or by with from at as is are was were be been it its this that these those not no "
+    "any all shall will may can has have had which who what when where how does do if than then there their they he "
+    "she his her i you your we our under such other into over after before about also only must would should could "
+    "based information provided document according states stated source given agreement text section yes".split()
+)
+LIMIT = 3  # citations per answer
+ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a passage must hold
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The citations of one answer. `supported`: something in the document backs it; `unverified`: quotes found nowhere."""
+
+    citations: tuple[CitationRecord, ...]
+    supported: bool
+    unverified: tuple[str, ...] = ()
+
+
+class Citer:
+    """Finds proof in one document; what it needs of the document is prepared once."""
+
+    def __init__(self, document: Document, encoded: Encoded) -> None:
+        self._document = document
+        self._passages = passages(document)
+        self._index = LiteralIndex(document.text)
+        self._terms = [_terms(document.text[passage.start : passage.end]) for passage in self._passages]
+        self._spread = Counter(term for terms in self._terms for term in terms)
+        self._bounds = np.array([(encoded.token_at(p.start), encoded.token_at(p.end - 1) + 1) for p in self._passages])
+
+    def prove(self, answer: str, question: str, evidence: Mass) -> Proof:
+        """Citations for `answer`. `evidence` [document tokens]: attention mass while it was generated."""
+        attention = self._attention(evidence)
+        quotes, unverified = self._quotes(answer, attention)
+        chosen = list(quotes)
+        if not quotes:
+            chosen += self._passages_for(answer, question, attention)
+        citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
+        return Proof(citations, bool(citations), unverified)
+
+    def _attention(self, evidence: Mass) -> Mass:
+        """Mass per passage, 1 for the passage most looked at. The strongest tokens count, not the passage's length."""
+        sums = np.concatenate([[0.0], np.cumsum(evidence, dtype=np.float64)])
+        if not len(self._bounds):
+            return np.zeros(0, dtype=np.float32)
+        low, high = self._bounds[:, 0], self._bounds[:, 1]
+        mass = (sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1))
+        return (mass / max(float(mass.max()), 1e-9)).astype(np.float32)
+
+    def _quotes(
+        self, answer: str, attention: Mass
+    ) -> tuple[list[tuple[int, int, str, float]], tuple[str, ...]]:
+        """The answer's quotes as (start, end, kind, score), each at the place most looked at; and those found nowhere."""
+        found: list[tuple[int, int, str, float]] = []
+        missing: list[str] = []
+        for match in _QUOTED.finditer(answer):
+            quote = match.group(1).strip().rstrip(".,;:")
+            places = self._index.find(quote)
+            if not places:
+                missing.append(quote)
+                continue
+            scored = [(self._score_at(start, attention), start, end) for start, end in places]
+            score, start, end = max(scored)
+            if (start, end) not in [(old[0], old[1]) for old in found]:
+                found.append((start, end, "quote", score))
+        return found, tuple(missing)
+
+    def _passages_for(
+        self, answer: str, question: str, attention: Mass
+    ) -> list[tuple[int, int, str, float]]:
+        """The passages that hold what the answer says, those looked at most first."""
+        asked = _terms(question)
+        wanted = {term for term in _terms(answer) if term not in asked} or _terms(answer)
+        weights = {term: self._rarity(term) for term in wanted}
+        total = sum(weights.values())
+        if not total:
+            return []
+        held = [sum(weights[term] for term in wanted & terms) / total for terms in self._terms]
+        figures = {term for term in wanted if term[0].isdigit()}
+        candidates = [
+            (share * (0.25 + float(attention[index])) * (1.0 + 0.5 * _overlap(asked, self._terms[index])), index)
+            for index, share in enumerate(held)
+            if share >= ENOUGH and figures <= self._terms[index]
+        ]
+        if not candidates:
+            return []
+        candidates.sort(reverse=True)
+        best = candidates[0][0]
+        kept = [(score, index) for score, index in candidates if score >= 0.6 * best][:LIMIT]
+        return [(self._passages[i].start, self._passages[i].end, "evidence", min(score, 1.0)) for score, i in kept]
+
+    def _rarity(self, term: str) -> float:
+        """1 for a term of one passage, falling with the number of passages that hold it; figures count twice."""
+        weight = 1.0 / (1.0 + np.log1p(self._spread[term])) if self._spread[term] else 1.0
+        return float(weight) * (2.0 if term[0].isdigit() else 1.0)
+
+    def _score_at(self, offset: int, attention: Mass) -> float:
+        index = passage_at(self._passages, offset)
+        return float(attention[index]) if index is not None else 0.0
+
+    def _record(self, number: int, start: int, end: int, kind: str, score: float) -> CitationRecord:
+        span = self._document.span_at(start)
+        section = self._document.section_at(start)
+        return CitationRecord(
+            number=number,
+            path=span.path,
+            page=span.page,
+            page_label=span.page_label,
+            line=span.line,
+            section=section.title if section else "",
+            quote=" ".join(self._document.text[start:end].split()),
+            start=start,
+            end=end,
+            verified=True,  # the quoted words are the document's own, at this place
+            kind=kind,
+            score=round(score, 4),
+        )
+
+
+def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: int) -> Mass:
+    """Mean attention mass per document token over all generated tokens; the document starts at token `start`."""
+    mass = np.asarray(rows, dtype=np.float32)
+    if not mass.size:
+        return np.zeros(length, dtype=np.float32)
+    return np.asarray(mass[:, start : start + length].mean(0), dtype=np.float32)
+
+
+def says_not_stated(answer: str) -> bool:
+    """Whether the answer says that the document does not hold it."""
+    return bool(re.search(r"\bnot (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)\b", answer, re.IGNORECASE))
+
+
+def _terms(text: str) -> frozenset[str]:
+    words = (match.group().lower().replace("’", "'") for match in _WORD.finditer(text))
+    return frozenset(_NUMBERS.get(word, _stem(word)) for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit()))
+
+
+def _stem(word: str) -> str:
+    if word[0].isdigit():
+        return word.replace(",", "")
+    for ending in ("'s", "ing", "ed", "es", "s"):
+        if word.endswith(ending) and len(word) - len(ending) >= 4:
+            return word[: -len(ending)]
+    return word
+
+
+def _overlap(asked: frozenset[str], terms: frozenset[str]) -> float:
+    return len(asked & terms) / len(asked) if asked else 0.0

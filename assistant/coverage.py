@@ -1,0 +1,57 @@
+"""The coverage receipt: what of the source was read, in numbers a person can check."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from ingest import Document
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """`tokens_read` of the document's `tokens` are in the context; pages are 1-based."""
+
+    tokens: int
+    tokens_read: int
+    pages: int
+    pages_unread: tuple[int, ...]
+    files: int
+    files_unread: tuple[tuple[str, str], ...]
+
+    def as_json(self) -> dict[str, Any]:
+        """The `coverage` object of the command line and the API."""
+        return {
+            "tokens": self.tokens,
+            "tokens_read": self.tokens_read,
+            "pages": self.pages,
+            "pages_unread": list(self.pages_unread),
+            "files": self.files,
+            "files_unread": [{"path": path, "reason": reason} for path, reason in self.files_unread],
+        }
+
+    def sentence(self) -> str:
+        """One line for people: “Read 23 of 23 pages, 15,135 of 15,135 tokens.”"""
+        unread = len(self.pages_unread)
+        parts = [f"{self.pages - unread} of {self.pages} pages"] if self.pages else []
+        parts.append(f"{self.tokens_read:,} of {self.tokens:,} tokens")
+        line = f"Read {', '.join(parts)}."
+        if unread:
+            listed = ", ".join(str(page) for page in self.pages_unread[:12]) + (" …" if unread > 12 else "")
+            line += f" Not read (no text on the page): p. {listed}."
+        if self.files_unread:
+            line += f" {len(self.files_unread)} files not read."
+        return line
+
+
+def coverage(document: Document, tokens: int, tokens_read: int) -> Coverage:
+    """The receipt of one document: `tokens` it has, `tokens_read` the model has read."""
+    report = document.report
+    return Coverage(
+        tokens=tokens,
+        tokens_read=tokens_read,
+        pages=report.pages,
+        pages_unread=report.pages_unread,
+        files=report.files,
+        files_unread=tuple((item.path, item.reason) for item in report.files_unread),
+    )

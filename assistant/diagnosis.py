@@ -1,0 +1,73 @@
+"""What this machine has, and which model, kernel and database will be used on it."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import torch
+
+from sparse_backend.config import BackendError, parse_impl
+from sparse_backend.embedded import NAME, find_gguf
+from sparse_backend.kvstore import SegmentStore
+from sparse_backend.pattern import preset
+from storage import Store
+
+if TYPE_CHECKING:
+    from assistant.service import ServiceOptions
+
+
+def best_dtype() -> str:
+    """bfloat16 where the CPU multiplies it in hardware, else float32: emulated bf16 is several times slower."""
+    if platform.machine() not in ("x86_64", "AMD64"):
+        return "bfloat16" if sys.platform == "darwin" else "float32"
+    capabilities = torch.backends.cpu.get_cpu_capability()
+    return "bfloat16" if _has_bf16() and capabilities.startswith("AVX512") else "float32"
+
+
+def diagnose(options: ServiceOptions) -> dict[str, Any]:
+    """Name → value, for people and as JSON. Raises BackendError for a wrong pattern, level or implementation."""
+    schedule = preset(options.pattern, options.level)
+    store = Store.open(options.data_dir)
+    segments = SegmentStore(options.data_dir / "segments")
+    segments.open()
+    number, size = segments.usage()
+    memory = psutil.virtual_memory()
+    report = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "cpu": f"{torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}, bf16 {_has_bf16()}",
+        "memory": f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free",
+        "gpu": _gpu(),
+        "model": _model(options),
+        "dtype": options.dtype,
+        "kernel": parse_impl(options.impl).value,
+        "pattern": f"{options.pattern}, level {options.level} ({schedule.fingerprint})",
+        "data folder": str(options.data_dir.resolve()),
+        "segments": f"{number} documents read, {size / 1e6:,.0f} MB",
+        "database": ", ".join(f"{name} {value}" for name, value in store.counts().items()),
+    }
+    store.close()
+    return report
+
+
+def _has_bf16() -> bool:
+    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)  # torch has no public name for it yet
+    return bool(check and check())
+
+
+def _gpu() -> str:
+    if not torch.cuda.is_available():
+        return "none; the CPU is used"
+    return f"{torch.cuda.get_device_name()} found, not used yet: this version computes on the CPU"
+
+
+def _model(options: ServiceOptions) -> str:
+    if options.model != "embedded":
+        return options.model
+    try:
+        return f"{NAME} (embedded, {find_gguf()})"
+    except BackendError as error:
+        return str(error)

@@ -1,0 +1,134 @@
+"""The user's documents on disk: the originals, and what was parsed from them, by content hash.
+
+A document is parsed once; the parsed form is kept beside a copy of the original files, so that an answer's citations
+still open when the original has moved. A folder appears under its final name only when it is complete.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import hashlib
+import json
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ingest import Document, IngestError, IngestReport, Limits, Section, Span, Unread, load
+
+_PARSED = "document.json"
+_VERSION = 1  # raise it when the parsers give other documents than before
+ParseProgress = Callable[[str, int, int], None]  # file, pages parsed, pages in all
+Cancel = Callable[[], bool]
+
+
+class LibraryFullError(IngestError):
+    """The disk has no room for a copy of the document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A parsed document in the library. `id`: hex SHA-256 of names and bytes; `parse_s` is 0 when it was there."""
+
+    id: str
+    document: Document
+    bytes: int
+    parse_s: float
+
+
+class Library:
+    """Documents under `root`. Safe for several processes: folders are only ever added whole or removed."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self._root = root
+        self._limits = limits
+
+    def add(
+        self, paths: Sequence[Path], *, progress: ParseProgress | None = None, cancel: Cancel | None = None
+    ) -> Held:
+        """Parses `paths` as one document and keeps it; a known one is taken from disk.
+
+        Raises IngestError; nothing is left behind then.
+        """
+        start = time.perf_counter()
+        identity, size = _identity(paths, self._limits)
+        if identity is not None and (held := self.get(identity)) is not None:
+            return held
+        document = load(paths, limits=self._limits, progress=progress, cancel=cancel)
+        if identity is None:  # a folder: what was read out of it is what counts
+            identity, size = document.content_hash, len(document.text.encode())
+        self._keep(identity, document, paths)
+        return Held(identity, document, size, time.perf_counter() - start)
+
+    def get(self, document_id: str) -> Held | None:
+        """The document with this id, or None when it is not in the library or was parsed by another version."""
+        folder = self._root / document_id
+        try:
+            stored = json.loads((folder / _PARSED).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        if stored.get("version") != _VERSION:
+            return None
+        size = sum(file.stat().st_size for file in folder.iterdir() if file.name != _PARSED)
+        return Held(document_id, _document(stored["document"]), size, 0.0)
+
+    def delete(self, document_id: str) -> None:
+        """Removes the document and the copies of its files."""
+        shutil.rmtree(self._root / document_id, ignore_errors=True)
+
+    def _keep(self, document_id: str, document: Document, paths: Sequence[Path]) -> None:
+        self._root.mkdir(parents=True, exist_ok=True)
+        partial = self._root / f".{document_id[:16]}-{uuid.uuid4().hex[:8]}.partial"
+        try:
+            partial.mkdir()
+            for number, path in enumerate(path for path in paths if path.is_file()):
+                shutil.copyfile(path, partial / f"{number:03d}{path.suffix.lower()[:12]}")
+            stored = {"version": _VERSION, "document": dataclasses.asdict(document)}
+            (partial / _PARSED).write_text(json.dumps(stored), "utf-8")
+            self.delete(document_id)
+            partial.rename(self._root / document_id)
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise LibraryFullError(
+                    f"The disk of {self._root} is full; free some space or choose another folder with --data-dir."
+                ) from error
+            if not (self._root / document_id / _PARSED).exists():  # otherwise another process kept it first
+                raise
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+
+def _identity(paths: Sequence[Path], limits: Limits) -> tuple[str | None, int]:
+    """Hash over names and bytes of plain files, and their size; (None, 0) where only parsing can tell."""
+    digest, size = hashlib.sha256(f"library={_VERSION}\0".encode()), 0
+    for path in paths:
+        if not path.is_file() or path.stat().st_size > limits.max_file_bytes:
+            return None, 0  # a folder, or something that load() refuses with its own words
+        with path.open("rb") as stream:
+            digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+        size += path.stat().st_size
+    return digest.hexdigest(), size
+
+
+def _document(stored: dict[str, Any]) -> Document:
+    def values(kind: type[Any], rows: Iterable[dict[str, Any]]) -> Iterator[Any]:
+        return (kind(**row) for row in rows)
+
+    report = stored["report"]
+    return Document(
+        name=stored["name"],
+        text=stored["text"],
+        sections=tuple(values(Section, stored["sections"])),
+        spans=tuple(values(Span, stored["spans"])),
+        report=IngestReport(
+            files=report["files"],
+            pages=report["pages"],
+            unread=tuple(values(Unread, report["unread"])),
+            warnings=tuple(report["warnings"]),
+        ),
+        content_hash=stored["content_hash"],
+    )

@@ -1,0 +1,111 @@
+"""What the commands print: the outline of a document, an answer's JSON object, its receipt in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from assistant.bot import Finished
+from ingest import Document, Encoded
+from storage import AnswerRecord, CitationRecord
+
+
+def listing(document: Document, encoded: Encoded) -> dict[str, Any]:
+    """The object of `read --json`."""
+    report = document.report
+    return {
+        "sections": [_section(document, encoded, index) for index in range(len(document.sections))],
+        "anchors": len(encoded.anchors),
+        "tokens": len(encoded.token_ids),
+        "pages": report.pages,
+        "files": report.files,
+        "pages_unread": list(report.pages_unread),
+        "files_unread": [{"path": item.path, "reason": item.reason} for item in report.files_unread],
+        "warnings": list(report.warnings),
+    }
+
+
+def outline(document: Document, encoded: Encoded) -> str:
+    """The section tree for people, with places and token counts, and what was not read."""
+    lines = [f"{document.name}: {len(encoded.token_ids):,} tokens, {len(encoded.anchors):,} anchors"]
+    for section in document.sections:
+        span = document.span_at(section.start)
+        place = f"p. {span.page}" if span.page else f"line {span.line}"
+        indent = "  " * (section.level - 1)
+        lines.append(f"{place:>10}  {encoded.section_tokens(section):>7,}  {indent}{section.title}")
+    report = document.report
+    lines += [f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread]
+    lines += [f"warning: {warning}" for warning in report.warnings]
+    return "\n".join(lines)
+
+
+def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: float) -> dict[str, Any]:
+    """The object of `ask --json`. `total_s`: the whole command, loading included."""
+    return {
+        "answer": text,
+        "citations": [_citation(citation) for citation in record.citations],
+        "coverage": {
+            "tokens": record.tokens,
+            "tokens_read": record.tokens_read,
+            "pages": record.pages,
+            "pages_unread": list(record.pages_unread),
+            "files": record.files,
+            "files_unread": [{"path": path, "reason": reason} for path, reason in record.files_unread],
+        },
+        "timings": {
+            "parse_s": round(record.parse_s, 3),
+            "read_s": round(record.read_s, 3),
+            "first_token_s": round(record.first_token_s, 3),
+            "total_s": round(total_s, 3),
+        },
+        "cached_tokens": record.cached_tokens,
+        "model": record.model,
+        "pattern": record.pattern,
+        "level": record.level,
+        "impl": record.impl,
+        "supported": record.supported,
+        "finish": record.finish_reason,
+        "conversation": conversation,
+    }
+
+
+def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -> str:
+    """Citations, coverage and timings for people."""
+    lines = [f"  [{citation.number}] {place(citation)}: “{citation.quote}”" for citation in record.citations]
+    if not record.supported:
+        lines.append("  No passage of the document was found that proves this answer.")
+    lines += [f"  Not in the document: “{quote}”" for quote in finished.unverified]
+    lines.append(f"  {finished.coverage.sentence()} {timing_sentence(record)}")
+    lines.append(f"  Ask on: --conversation {conversation}")
+    return "\n".join(lines)
+
+
+def place(citation: CitationRecord) -> str:
+    """Where a citation stands: “p. 19, 15.1 Governing Law”."""
+    spot = f"p. {citation.page}" if citation.page else f"line {citation.line}"
+    if citation.page_label and citation.page_label != str(citation.page):
+        spot += f" (printed {citation.page_label})"
+    return f"{spot}, {citation.section}" if citation.section else spot
+
+
+def timing_sentence(record: AnswerRecord) -> str:
+    """How fast and from what: “First word after 0.2 s; 8,016 tokens from memory.”"""
+    return f"First word after {record.first_token_s:.1f} s; {record.cached_tokens:,} tokens came from the cache."
+
+
+def _section(document: Document, encoded: Encoded, index: int) -> dict[str, Any]:
+    section = document.sections[index]
+    span = document.span_at(section.start)
+    where = {"page": span.page} if span.page else {"path": span.path, "line": span.line}
+    return {"title": section.title, "level": section.level, **where, "tokens": encoded.section_tokens(section)}
+
+
+def _citation(citation: CitationRecord) -> dict[str, Any]:
+    where = {"page": citation.page} if citation.page else {"line": citation.line}
+    return {
+        "path": citation.path,
+        **where,
+        "section": citation.section,
+        "quote": citation.quote,
+        "verified": citation.verified,
+        "kind": citation.kind,
+    }

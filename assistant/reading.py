@@ -1,0 +1,174 @@
+"""Reading as a background job: files in, a document that can be asked out, with progress and cancel.
+
+A job outlives the page that started it. It ends done, failed or cancelled, and a document read before is ready at once.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from assistant.citations import Citer
+from assistant.errors import AssistantError
+from assistant.library import Held, Library
+from assistant.profiles import Profile
+from assistant.prompt import Prefix, Prompt
+from assistant.tokenizer import Tokenizer
+from ingest import Encoded, IngestError, encode
+from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine
+from sparse_backend.engine import Read
+
+Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
+QUESTION_ROOM = 256  # tokens kept free for a question beside the longest answer
+
+
+@dataclass(frozen=True, slots=True)
+class ReadDocument:
+    """A document the model has read: everything a bot needs to answer on it."""
+
+    held: Held
+    encoded: Encoded
+    prefix: Prefix
+    read: Read
+    citer: Citer
+
+
+@dataclass(frozen=True, slots=True)
+class ReadState:
+    """A moment of a job: pages while parsing, tokens while reading; `eta_s` in seconds once it can be told."""
+
+    phase: Phase
+    done: int
+    total: int
+    eta_s: float | None
+    error: str = ""
+
+
+class Reader:
+    """Parses, encodes and reads documents for one profile on one engine."""
+
+    def __init__(self, library: Library, engine: Engine, tokenizer: Tokenizer, profile: Profile) -> None:
+        self.library = library
+        self._engine = engine
+        self._tokenizer = tokenizer
+        self._prompt = Prompt(tokenizer, profile)
+        self._room = QUESTION_ROOM + profile.max_new_tokens
+
+    def start(self, source: Sequence[Path] | str) -> ReadJob:
+        """A running job for files and folders, or for the id of a document in the library."""
+        return ReadJob(self, source)
+
+    def prepare(self, held: Held) -> tuple[Encoded, Prefix]:
+        """Tokens and anchors of a document; raises ContextTooLongError with choices when it does not fit whole."""
+        encoded = encode(held.document, self._tokenizer)
+        prefix = self._prompt.prefix(encoded)
+        need, limit = len(prefix.token_ids) + self._room, self._engine.decoder.limit
+        if need > limit:
+            raise ContextTooLongError(
+                f"“{held.document.name}” has {len(encoded.token_ids):,} tokens, and with a question and its answer "
+                f"{need:,} are needed, but {self._engine.decoder.name} was trained for {limit:,}; nothing was cut "
+                f"off: choose a model with a longer range (--model), or give fewer pages or files.",
+                tokens=need,
+                limit=limit,
+            )
+        return encoded, prefix
+
+    def forget(self, document_id: str) -> None:
+        """Removes a document, its files and what the model read of it, from disk and memory."""
+        held = self.library.get(document_id)
+        if held is not None:
+            prefix = self._prompt.prefix(encode(held.document, self._tokenizer))
+            self._engine.forget(self._engine.key(prefix.token_ids, prefix.anchors))
+        self.library.delete(document_id)
+
+    def work(self, job: ReadJob, source: Sequence[Path] | str) -> ReadDocument:
+        """The job's work, in the job's thread."""
+        if isinstance(source, str):
+            held = self.library.get(source)
+            if held is None:
+                raise AssistantError("This document is no longer in the library; add its file again.")
+        else:
+            held = self.library.add(source, progress=job.parsed, cancel=job.cancelled)
+        encoded, prefix = self.prepare(held)
+        read = self._engine.read(prefix.token_ids, prefix.anchors, progress=job.read, cancel=job.cancelled)
+        return ReadDocument(held, encoded, prefix, read, Citer(held.document, encoded))
+
+
+class ReadJob:
+    """One reading in its own thread."""
+
+    def __init__(self, reader: Reader, source: Sequence[Path] | str) -> None:
+        self._state = ReadState("parsing", 0, 0, None)
+        self._cancel = threading.Event()
+        self._result: ReadDocument | None = None
+        self._error: Exception | None = None
+        self._reading_since = 0.0
+        self._thread = threading.Thread(target=self._run, args=(reader, source), name="read", daemon=True)
+        self._thread.start()
+
+    @property
+    def state(self) -> ReadState:
+        """Where the job is now."""
+        return self._state
+
+    @property
+    def running(self) -> bool:
+        """Whether the job still works."""
+        return self._thread.is_alive()
+
+    def cancel(self) -> None:
+        """Asks the job to stop at the next page or chunk."""
+        self._cancel.set()
+
+    def cancelled(self) -> bool:
+        """Whether somebody asked the job to stop."""
+        return self._cancel.is_set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Waits at most `seconds`; whether the job has ended."""
+        self._thread.join(seconds)
+        return not self._thread.is_alive()
+
+    def result(self, watch: Callable[[ReadState], None] | None = None) -> ReadDocument:
+        """Waits for the end, showing states to `watch`; raises what went wrong."""
+        while not self.wait(0.1):
+            if watch:
+                watch(self._state)
+        if watch:
+            watch(self._state)
+        if self._error:
+            raise self._error
+        if self._result is None:
+            raise AssistantError("Reading ended without a result.")
+        return self._result
+
+    def parsed(self, _path: str, pages: int, total: int) -> None:
+        """Progress of the parser, in pages."""
+        self._state = ReadState("parsing", pages, total, None)
+
+    def read(self, tokens: int, total: int) -> None:
+        """Progress of the model, in tokens. The time left follows from the pace so far."""
+        now = time.perf_counter()
+        if not tokens or not self._reading_since:
+            self._reading_since = now
+        pace = (now - self._reading_since) / tokens if tokens else 0.0
+        self._state = ReadState("reading", tokens, total, pace * (total - tokens) if tokens else None)
+
+    def _run(self, reader: Reader, source: Sequence[Path] | str) -> None:
+        try:
+            self._result = reader.work(self, source)
+            self._end("done")
+        except (IngestError, BackendError, AssistantError) as error:
+            self._error = error
+            stopped = isinstance(error, Cancelled) or self.cancelled()
+            self._end("cancelled" if stopped else "failed", str(error))
+        except Exception as error:  # the thread must never die silently; result() raises it where it is seen
+            self._error = error
+            self._end("failed", f"Reading failed unexpectedly: {error}")
+
+    def _end(self, phase: Phase, error: str = "") -> None:
+        self._state = ReadState(phase, self._state.done, self._state.total, 0.0, error)

@@ -1,0 +1,113 @@
+"""Everything one process needs to serve people: engine, store, library, the legal bot, put together once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import torch
+
+from assistant.bot import Bot
+from assistant.chat import Chat
+from assistant.errors import UnknownBotError
+from assistant.library import Held, Library
+from assistant.profiles import PROFILES, Profile
+from assistant.reading import ReadDocument, Reader, ReadJob
+from assistant.tokenizer import Tokenizer
+from ingest import Limits
+from sparse_backend import Engine, EngineOptions, load_decoder
+from sparse_backend.config import parse_impl
+from sparse_backend.embedded import NAME, ensure_embedded
+from sparse_backend.pattern import preset
+from storage import Conversation, DocumentRecord, Store
+
+EMBEDDED = "embedded"
+DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What the user may set. `dtype`: a key of DTYPES."""
+
+    data_dir: Path
+    model: str = EMBEDDED
+    bot: str = "legal"
+    pattern: str = "headers"
+    level: str = "balanced"
+    impl: str = "cpu"
+    dtype: str = "bfloat16"
+
+
+class Service:
+    """A loaded model beside the user's data folder."""
+
+    def __init__(self, options: ServiceOptions) -> None:
+        """Loads the model and opens the database. Raises BackendError, StorageError or UnknownBotError."""
+        self.options = options
+        self.profile = profile_named(options.bot)
+        preset(options.pattern, options.level)  # a wrong name must not cost the loading of a model
+        impl = parse_impl(options.impl)
+        data = options.data_dir
+        self.store = Store.open(data)
+        embedded = options.model == EMBEDDED
+        folder = str(ensure_embedded(data / "models")) if embedded else options.model
+        name = NAME if embedded else Path(options.model).name
+        self.tokenizer = Tokenizer.load(folder)
+        decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
+        engine_options = EngineOptions(data / "segments", options.pattern, options.level, impl)
+        self.engine = Engine(decoder, engine_options)
+        self.reader = Reader(Library(data / "documents", Limits()), self.engine, self.tokenizer, self.profile)
+        self.chat = Chat(self.store, Bot(self.engine, self.tokenizer, self.profile))
+        self._open: dict[str, ReadJob] = {}
+
+    def register(self, user: str, document: ReadDocument) -> DocumentRecord:
+        """Notes in the store that `user` has this document."""
+        held = document.held
+        return self.store.add_document(
+            user,
+            DocumentRecord(
+                id=held.id,
+                name=held.document.name,
+                path=f"documents/{held.id}",
+                media_type=media_type(held),
+                bytes=held.bytes,
+                pages=held.document.report.pages,
+                tokens=len(document.encoded.token_ids),
+                created_at=datetime.now(UTC),
+            ),
+        )
+
+    def converse(self, user: str, document: ReadDocument) -> Conversation:
+        """A new conversation about a document."""
+        record = self.register(user, document)
+        return self.store.create_conversation(user, self.profile.name, record.name, (record.id,))
+
+    def opened(self, document_id: str) -> ReadJob:
+        """The job that reads, or has read, a document of the library; one for everybody who opens it."""
+        job = self._open.get(document_id)
+        if job is None or (not job.running and job.state.phase != "done"):
+            job = self._open[document_id] = self.reader.start(document_id)
+        return job
+
+    def keep(self, document: ReadDocument, job: ReadJob) -> None:
+        """Remembers a finished job, so that its document is open at once."""
+        self._open[document.held.id] = job
+
+    def forget(self, user: str, document_id: str) -> None:
+        """Deletes a user's document with everything read of it, unless other conversations still use it."""
+        self.store.delete_document(user, document_id)
+        self._open.pop(document_id, None)
+        self.reader.forget(document_id)
+
+
+def profile_named(name: str) -> Profile:
+    """The profile called `name`; raises UnknownBotError that lists those that exist."""
+    if name not in PROFILES:
+        raise UnknownBotError(f"There is no bot “{name}” in this version; choose one of: {', '.join(PROFILES)}.")
+    return PROFILES[name]
+
+
+def media_type(held: Held) -> str:
+    """The document's kind in MIME terms."""
+    return "application/pdf" if held.document.report.pages else "text/plain"

@@ -1,0 +1,203 @@
+"""What happens when the user does something on the page. Each method calls the service and yields what to show."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.errors import AssistantError
+from assistant.reading import ReadDocument, ReadJob
+from assistant.service import Service
+from assistant.web import views
+from ingest import IngestError
+from sparse_backend import BackendError
+from storage import Message, StorageError
+
+EXPECTED = (AssistantError, BackendError, IngestError, StorageError)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What the page shows; None leaves a part as it is."""
+
+    conversation: str | None = None
+    conversations: str | None = None
+    chat: list[dict[str, Any]] | None = None
+    sources: str | None = None
+    viewer: str | None = None
+    status: str | None = None
+    busy: str | None = None  # "reading", "answering" or "" for neither
+
+
+class Desk:
+    """One service behind the page. The user's name comes from the login, never from the page's data."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._reading: dict[str, ReadJob] = {}
+
+    # -- documents -----------------------------------------------------------------
+
+    def upload(self, user: str, paths: Sequence[str]) -> Iterator[View]:
+        """Reads uploaded files as one document and opens a conversation on it."""
+        files = [Path(path) for path in paths]
+        name = files[0].name if len(files) == 1 else f"{len(files)} files"
+        if self._reading.get(user) and self._reading[user].running:
+            yield View(status=views.status("Another document is being read; wait for it or cancel it.", "error"))
+            return
+        job = self._reading[user] = self._service.reader.start(files)
+        try:
+            yield from self._watch(job, name)
+            document = job.result()
+            self._service.keep(document, job)
+            conversation = self._service.converse(user, document)
+            note = views.status(f"{document.held.document.name} is read. {self._receipt(document)} Ask your question.")
+            yield dataclasses.replace(self.open(user, conversation.id), status=note, busy="")
+        except EXPECTED as error:
+            yield View(status=views.status(str(error), "error"), busy="")
+        finally:
+            for file in files:  # the library has its own copy
+                with contextlib.suppress(OSError):
+                    file.unlink()
+
+    def cancel(self, user: str) -> View:
+        """Stops the reading that this user started."""
+        job = self._reading.get(user)
+        if job:
+            job.cancel()
+        return View(status=views.status("Cancelling …"))
+
+    def _watch(self, job: ReadJob, name: str) -> Iterator[View]:
+        while not job.wait(0.2):
+            yield View(status=views.progress(job.state, name), busy="reading")
+
+    def _receipt(self, document: ReadDocument) -> str:
+        from assistant.coverage import coverage
+
+        tokens = len(document.encoded.token_ids)
+        return coverage(document.held.document, tokens, tokens).sentence()
+
+    # -- conversations ---------------------------------------------------------------
+
+    def home(self, user: str) -> View:
+        """The page after loading: the latest conversation, or the empty start."""
+        latest = self._service.store.conversations(user, limit=1)
+        return self.open(user, latest[0].id) if latest else self.fresh(user)
+
+    def fresh(self, user: str) -> View:
+        """An empty conversation, waiting for a document."""
+        return View("", self._list(user, ""), [], views.sources(None), "", "", "")
+
+    def open(self, user: str, conversation_id: str) -> View:
+        """A conversation as it was left. Its document is opened in the background, so that asking is fast."""
+        store = self._service.store
+        messages = store.messages(user, conversation_id)
+        conversation = store.conversation(user, conversation_id)
+        if conversation.document_ids:
+            self._service.opened(conversation.document_ids[0])
+        answers = [message for message in messages if message.answer]
+        last = answers[-1] if answers else None
+        sheet = self._sheet(user, conversation_id, last)
+        listed = self._list(user, conversation_id)
+        return View(conversation_id, listed, views.chat(messages), views.sources(last), sheet, "", "")
+
+    def _list(self, user: str, chosen: str) -> str:
+        return views.conversation_list(self._service.store.conversations(user), chosen)
+
+    # -- questions -------------------------------------------------------------------
+
+    def ask(self, user: str, conversation_id: str, question: str) -> Iterator[View]:
+        """Streams an answer into the chat."""
+        if not conversation_id:
+            yield View(status=views.status("Add a document first; then ask about it.", "error"), busy="")
+            return
+        try:
+            shown = views.chat(self._service.store.messages(user, conversation_id))
+            if question.strip():
+                shown.append({"role": "user", "content": views.plain(question)})
+            yield View(chat=shown, status="", busy="answering")
+            document = yield from self._document(user, conversation_id)
+            job = self._service.chat.start(user, conversation_id, question, document)
+            text = ""
+            while not job.wait(0.08):
+                if job.text != text:
+                    text = job.text
+                    yield View(chat=[*shown, {"role": "assistant", "content": views.plain(text)}])
+            note = views.status(job.error, "error")
+            yield dataclasses.replace(self.open(user, conversation_id), status=note)
+        except EXPECTED as error:
+            yield View(status=views.status(str(error), "error"), busy="")
+
+    def stop(self, user: str, conversation_id: str) -> None:
+        """Ends the answer that grows in this conversation; what was said stays."""
+        self._service.store.conversation(user, conversation_id)  # whoever may not see it may not stop it
+        job = self._service.chat.job(conversation_id)
+        if job:
+            job.stop()
+
+    def follow(self, user: str, conversation_id: str) -> Iterator[View]:
+        """Shows an answer that was already growing when the page was loaded."""
+        job = self._service.chat.job(conversation_id) if conversation_id else None
+        if job is None or job.user != user:
+            return
+        shown = views.chat(self._service.store.messages(user, conversation_id)[:-1])
+        while not job.wait(0.2):
+            yield View(chat=[*shown, {"role": "assistant", "content": views.plain(job.text)}], busy="answering")
+        yield self.open(user, conversation_id)
+
+    def _document(self, user: str, conversation_id: str) -> Iterator[View]:
+        """The conversation's document, opened again after a restart; a generator that returns it."""
+        conversation = self._service.store.conversation(user, conversation_id)
+        if not conversation.document_ids:
+            raise AssistantError("This conversation has no document; start a new one with a file.")
+        job = self._service.opened(conversation.document_ids[0])
+        yield from self._watch(job, conversation.title)
+        return job.result()
+
+    # -- proof -----------------------------------------------------------------------
+
+    def cite(self, user: str, conversation_id: str, message_id: int, number: int) -> View:
+        """Opens one citation of one answer in the viewer."""
+        try:
+            message = self._message(user, conversation_id, message_id)
+            citation = next(item for item in message.answer.citations if item.number == number)  # type: ignore[union-attr]
+            return View(viewer=views.viewer(self._text(user, conversation_id), citation))
+        except (*EXPECTED, StopIteration, AttributeError):
+            return View(status=views.status("This source cannot be opened any more.", "error"))
+
+    def turn(self, user: str, conversation_id: str, page: int) -> View:
+        """Shows another page of the document."""
+        try:
+            return View(viewer=views.page_view(self._text(user, conversation_id), page))
+        except (*EXPECTED, StopIteration):
+            return View(status=views.status("There is no such page.", "error"))
+
+    def choose(self, user: str, conversation_id: str, index: int) -> View:
+        """The sources of the answer at `index` of the chat."""
+        messages = self._service.store.messages(user, conversation_id) if conversation_id else []
+        if not 0 <= index < len(messages) or messages[index].answer is None:
+            return View()
+        message = messages[index]
+        return View(sources=views.sources(message), viewer=self._sheet(user, conversation_id, message))
+
+    def _message(self, user: str, conversation_id: str, message_id: int) -> Message:
+        messages = self._service.store.messages(user, conversation_id)
+        return next(message for message in messages if message.id == message_id)
+
+    def _text(self, user: str, conversation_id: str) -> Any:
+        conversation = self._service.store.conversation(user, conversation_id)
+        held = self._service.reader.library.get(conversation.document_ids[0]) if conversation.document_ids else None
+        if held is None:
+            raise AssistantError("The document of this conversation is no longer in the library.")
+        return held.document
+
+    def _sheet(self, user: str, conversation_id: str, message: Message | None) -> str:
+        if message is None or message.answer is None or not message.answer.citations:
+            return ""
+        return self.cite(user, conversation_id, message.id or 0, 1).viewer or ""
+
+

@@ -1,0 +1,18 @@
+"""Reads token sequences under sparse attention, keeps what was read, answers questions on it."""
+
+from sparse_backend.config import BackendError, Cancelled, ContextTooLongError, EngineOptions, Impl
+from sparse_backend.engine import Answer, Engine, Read
+from sparse_backend.model import Decoder, load_decoder
+
+__all__ = [
+    "Answer",
+    "BackendError",
+    "Cancelled",
+    "ContextTooLongError",
+    "Decoder",
+    "Engine",
+    "EngineOptions",
+    "Impl",
+    "Read",
+    "load_decoder",
+]

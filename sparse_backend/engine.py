@@ -1,0 +1,285 @@
+"""Engine: read(), ask(). The only door the assistant uses.
+
+The engine knows nothing about text: token ids and anchors go in, token ids and attention evidence come out. One lock
+is held for one forward pass at a time, so a question is answered between two chunks of a long reading.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import psutil
+import torch
+from torch import Tensor
+
+from sparse_backend.config import BackendError, Cancelled, ContextTooLongError, EngineOptions, OutOfMemoryError
+from sparse_backend.kvstore import SegmentStore
+from sparse_backend.layout import Layout, compile_layout
+from sparse_backend.model import Decoder
+from sparse_backend.pattern import preset
+from sparse_backend.probe import Evidence
+from sparse_backend.segment import KVBuffer, Segment, Tail, segment_key
+from sparse_backend.steps import AskStep, ReadStep
+
+Finish = Literal["stop", "length", "repeat", "cancelled"]
+Progress = Callable[[int, int], None]  # tokens read, tokens in all
+Cancel = Callable[[], bool]
+SINK = 64  # leading tokens without evidence: they gather attention whatever is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What reading a document gave: `cached_tokens` of the segment's tokens did not have to be read again."""
+
+    segment: Segment
+    cached_tokens: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. `evidence`: float32 [len(token_ids), len(segment)], attention mass per generated token.
+
+    `cached_tokens` of the `context_tokens` before the answer had their keys and values ready.
+    """
+
+    token_ids: tuple[int, ...]
+    finish: Finish
+    context_tokens: int
+    cached_tokens: int
+    first_token_s: float
+    total_s: float
+    evidence: Tensor
+
+
+class Engine:
+    """Reads documents once and answers questions on them, for any number of conversations."""
+
+    def __init__(self, decoder: Decoder, options: EngineOptions) -> None:
+        self.decoder = decoder
+        self.options = options
+        self.schedule = preset(options.pattern, options.level)
+        self.store = SegmentStore(options.segments)
+        self.store.open()
+        self._compute = threading.Lock()
+        self._state = threading.Lock()
+        self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._segments: OrderedDict[str, Segment] = OrderedDict()
+        self._tails: list[Tail] = []
+
+    # -- reading ---------------------------------------------------------------
+
+    def check_length(self, tokens: int) -> None:
+        """Raises ContextTooLongError when `tokens` exceed the model's trained range."""
+        if tokens > self.decoder.limit:
+            raise ContextTooLongError(
+                f"This needs {tokens:,} tokens, but {self.decoder.name} was trained for {self.decoder.limit:,}.",
+                tokens=tokens,
+                limit=self.decoder.limit,
+            )
+
+    def key(self, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
+        """The content hash under which these tokens' keys and values are kept."""
+        model, impl = self.decoder.fingerprint, self.options.impl.value
+        return segment_key(model, self.schedule.fingerprint, impl, token_ids, anchors)
+
+    def read(
+        self,
+        token_ids: Sequence[int],
+        anchors: Sequence[int],
+        *,
+        progress: Progress | None = None,
+        cancel: Cancel | None = None,
+    ) -> Read:
+        """Reads a document under the engine's pattern, or takes it from memory or disk when it was read before.
+
+        `anchors`: indices of header tokens. Raises ContextTooLongError, OutOfMemoryError, DiskFullError, Cancelled;
+        none of them leaves anything behind.
+        """
+        if not token_ids:
+            raise ValueError("there is nothing to read")
+        start = time.perf_counter()
+        self.check_length(len(token_ids))
+        key = self.key(token_ids, anchors)
+        with self._state:
+            reading = self._reading[key]
+        with reading:  # a second reader of the same document waits and then finds it
+            segment = self._known(key)
+            cached = len(token_ids) if segment else 0
+            if segment is None:
+                segment = self._prefill(key, token_ids, anchors, progress, cancel)
+                self.store.save(segment)
+                self._remember(segment)
+        if progress:
+            progress(len(token_ids), len(token_ids))
+        return Read(segment, cached, time.perf_counter() - start)
+
+    def forget(self, key: str) -> None:
+        """Deletes a segment's keys and values from memory and disk, and every tail behind it."""
+        with self._state:
+            self._segments.pop(key, None)
+            self._tails = [tail for tail in self._tails if tail.segment_key != key]
+        self.store.delete(key)
+
+    def _known(self, key: str) -> Segment | None:
+        with self._state:
+            segment = self._segments.get(key)
+        segment = segment or self.store.load(key)
+        if segment:
+            self._remember(segment)
+        return segment
+
+    def _remember(self, segment: Segment) -> None:
+        with self._state:
+            self._segments[segment.key] = segment
+            self._segments.move_to_end(segment.key)
+            while len(self._segments) > self.options.resident_segments:
+                self._segments.popitem(last=False)
+
+    def _prefill(
+        self,
+        key: str,
+        token_ids: Sequence[int],
+        anchors: Sequence[int],
+        progress: Progress | None,
+        cancel: Cancel | None,
+    ) -> Segment:
+        n = len(token_ids)
+        self._check_room(n)
+        kv = KVBuffer(self.decoder.shape, n)
+        step = ReadStep(kv, self._layouts(anchors, n), self.options.impl)
+        for start in range(0, n, self.options.chunk):
+            if cancel and cancel():
+                raise Cancelled("Reading was cancelled.")
+            if progress:
+                progress(start, n)
+            chunk = token_ids[start : start + self.options.chunk]
+            with self._compute:
+                self.decoder.forward(chunk, start, step)
+            kv.advance(len(chunk))
+        return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values)
+
+    def _layouts(self, anchors: Sequence[int], n: int) -> list[Layout]:
+        """One layout per layer; layers with the same pattern share theirs."""
+        layers = self.decoder.shape.layers
+        patterns = [self.schedule.of(layer, layers) for layer in range(layers)]
+        indices = torch.tensor(anchors, dtype=torch.int64)
+        compiled = {pattern: compile_layout(pattern, indices, n) for pattern in set(patterns)}
+        return [compiled[pattern] for pattern in patterns]
+
+    def _check_room(self, n: int) -> None:
+        size = self.decoder.shape.bytes(n)
+        free = psutil.virtual_memory().available
+        if size > 0.8 * free:
+            raise OutOfMemoryError(
+                f"Reading {n:,} tokens needs {size / 1e9:.1f} GB of memory, but {free / 1e9:.1f} GB are free; "
+                f"close other programs, choose a smaller model or read fewer files."
+            )
+        self.store.check_space(size)
+
+    # -- asking ----------------------------------------------------------------
+
+    def ask(
+        self,
+        segment: Segment,
+        tail_ids: Sequence[int],
+        *,
+        stop_ids: frozenset[int],
+        max_new_tokens: int,
+        cancel: Cancel | None = None,
+    ) -> Generator[int, None, Answer]:
+        """Yields the answer's token ids (greedy), then returns the Answer.
+
+        `tail_ids`: everything behind the segment, earlier turns included; what a live tail already holds is not
+        computed again. Closing the generator stops the work at the next token. Raises ContextTooLongError before
+        anything is computed, and ValueError for an empty tail.
+        """
+        if not tail_ids:
+            raise ValueError("there is no question")
+        self.check_length(len(segment) + len(tail_ids) + max_new_tokens)
+        start = time.perf_counter()
+        tail = self._take_tail(segment, tail_ids)
+        cached = len(segment) + tail.kv.length
+        try:
+            answer: list[int] = []
+            evidence = Evidence(self.decoder.shape.layers, len(segment), SINK)
+            token = self._extend(segment, tail, tail_ids[tail.kv.length :], evidence)
+            first_token_s = time.perf_counter() - start
+            finish: Finish = "length"
+            while True:
+                if token in stop_ids:
+                    finish = "stop"
+                    break
+                answer.append(token)
+                yield token
+                if cancel and cancel():
+                    finish = "cancelled"
+                    break
+                if looping(answer):
+                    finish = "repeat"
+                    break
+                if len(answer) == max_new_tokens:
+                    break
+                token = self._extend(segment, tail, [token], evidence)
+        finally:
+            self._return_tail(tail)
+        rows = evidence.rows()[: len(answer)]
+        context = len(segment) + len(tail_ids)
+        return Answer(tuple(answer), finish, context, cached, first_token_s, time.perf_counter() - start, rows)
+
+    def _extend(self, segment: Segment, tail: Tail, token_ids: Sequence[int], evidence: Evidence) -> int:
+        """Feeds `token_ids` behind the tail; the most likely next token."""
+        tail.kv.reserve(len(token_ids))
+        logits: Tensor | None = None
+        for low in range(0, len(token_ids), self.options.chunk):
+            chunk = list(token_ids[low : low + self.options.chunk])
+            last = low + len(chunk) == len(token_ids)
+            step = AskStep(segment, tail.kv, self.options.impl, evidence if last else None)
+            with self._compute:
+                logits = self.decoder.forward(chunk, len(segment) + tail.kv.length, step)
+            tail.kv.advance(len(chunk))
+            tail.token_ids.extend(chunk)
+        if logits is None:
+            raise BackendError("The model gave no next token.")
+        evidence.next_token()
+        return int(logits.argmax())
+
+    def _take_tail(self, segment: Segment, tail_ids: Sequence[int]) -> Tail:
+        """The live tail that shares most with `tail_ids`, cut to what is shared; a new one when none shares anything.
+
+        At least the last token is always computed, because its logits are needed.
+        """
+        most = len(tail_ids) - 1
+        with self._state:
+            candidates = [tail for tail in self._tails if tail.segment_key == segment.key]
+            best = max(candidates, key=lambda tail: tail.shared(tail_ids), default=None)
+            shared = min(best.shared(tail_ids), most) if best else 0
+            if best is None or shared == 0:
+                return Tail(segment.key, [], KVBuffer(self.decoder.shape, len(tail_ids) + 256))
+            if shared < len(best.token_ids) - 1:  # another branch of the conversation may want the rest
+                return Tail(segment.key, best.token_ids[:shared], best.kv.copy(shared))
+            self._tails.remove(best)
+        best.kv.crop(shared)
+        del best.token_ids[shared:]
+        return best
+
+    def _return_tail(self, tail: Tail) -> None:
+        del tail.token_ids[tail.kv.length :]
+        with self._state:
+            self._tails.append(tail)
+            del self._tails[: -self.options.live_tails]
+
+
+def looping(token_ids: Sequence[int], longest: int = 48, times: int = 4) -> bool:
+    """Whether the sequence ends in one phrase of at most `longest` tokens, repeated `times` times over 24 tokens or more."""
+    n = len(token_ids)
+    for period in range(1, min(longest, n // times) + 1):
+        span = max(period * times, 24)
+        if span <= n and all(token_ids[-i] == token_ids[-i - period] for i in range(1, span - period + 1)):
+            return True
+    return False

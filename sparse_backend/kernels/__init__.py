@@ -1,0 +1,1 @@
+"""One module per implementation; none imports another. `attention.py` chooses."""

@@ -1,0 +1,82 @@
+"""Pattern + anchors -> which keys each block of queries visits, without any n x n object.
+
+For a block of queries [start, stop) the keys are a bank (global tokens that lie before the window of every query of
+the block) followed by one contiguous slice [low, stop). Only the two ends of that slice need a mask. Time and memory
+are O(queries + globals).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparse_backend.pattern import Pattern
+
+BLOCK = 128  # queries per block: wasted pairs grow with it, overhead per matmul shrinks
+
+
+@dataclass(frozen=True, slots=True)
+class BlockRow:
+    """One block of queries. Positions are absolute.
+
+    `bank`: how many of the layout's global tokens come first as keys; then the keys [low, stop) follow.
+    `mask`: bool [stop - start, width] for the first `width` keys of the slice, None where all are allowed.
+    The causal triangle over the last `stop - start` keys is always applied.
+    """
+
+    start: int
+    stop: int
+    low: int
+    bank: int
+    mask: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A pattern bound to one document's anchors. `globals_`: sorted int64 indices that stay visible."""
+
+    pattern: Pattern
+    globals_: Tensor
+
+    def is_global(self, start: int, stop: int) -> Tensor:
+        """bool [stop - start]: which of these positions are global."""
+        flags = torch.zeros(stop - start, dtype=torch.bool)
+        low, high = torch.searchsorted(self.globals_, torch.tensor([start, stop])).tolist()
+        flags[self.globals_[low:high] - start] = True
+        return flags
+
+    def rows(self, start: int, stop: int) -> list[BlockRow]:
+        """The block rows of the queries [start, stop)."""
+        return [self._row(begin, min(begin + BLOCK, stop)) for begin in range(start, stop, BLOCK)]
+
+    def pairs(self, n: int) -> int:
+        """How many (query, key) pairs n tokens compute, counting whole blocks as the kernels do."""
+        return sum((row.stop - row.start) * (row.bank + row.stop - row.low) for row in self.rows(0, n))
+
+    def _row(self, start: int, stop: int) -> BlockRow:
+        window = self.pattern.window
+        low = 0 if window is None else max(0, start - window + 1)
+        bank = int(torch.searchsorted(self.globals_, low))
+        return BlockRow(start, stop, low, bank, self._head_mask(start, stop, low))
+
+    def _head_mask(self, start: int, stop: int, low: int) -> Tensor | None:
+        """The keys at the slice's low end that have left the window of the block's later queries."""
+        window = self.pattern.window
+        if window is None or low + window >= stop:
+            return None
+        width = stop - window - low  # keys [low, low + width) are outside the window of the last query
+        query = torch.arange(start, stop)[:, None]
+        key = torch.arange(low, low + width)[None, :]
+        return self.pattern.allows(query, key, self.is_global(low, low + width)[None, :])
+
+
+def compile_layout(pattern: Pattern, anchors: Tensor, n: int) -> Layout:
+    """Binds `pattern` to `anchors` (integer token indices, any order) of a document of n tokens.
+
+    Raises ValueError for anchors outside [0, n).
+    """
+    if anchors.numel() and (int(anchors.min()) < 0 or int(anchors.max()) >= n):
+        raise ValueError(f"anchors must lie in [0, {n})")
+    return Layout(pattern, pattern.global_tokens(anchors, n))

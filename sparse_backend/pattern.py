@@ -1,0 +1,94 @@
+"""Pattern: the one definition of which token may look at which.
+
+A pattern is causal and composes a sliding window with global tokens: the anchors (the document's headers) and a
+sink (its first tokens). It follows the causal form of Longformer (Beltagy et al. 2020, arXiv:2004.05150), with the
+attention sinks of StreamingLLM (Xiao et al. 2023, arXiv:2309.17453). Layouts and kernels are tested against `allows`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparse_backend.config import UnsupportedPatternError
+
+PATTERNS = ("headers", "dense")
+LEVELS = {"faithful": (None, 1024), "balanced": (1024, 256), "fast": (512, 256)}
+"""Windows in tokens of the shallow and the deep half of the layers; None is dense. The evidence is in docs/log.md."""
+SINK = 64  # leading tokens that stay visible
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Who sees whom while a document is read.
+
+    Query i may look at key j <= i when `i - j < window`, or `j < sink`, or j is an anchor and `anchors` is on.
+    `window` is in tokens; None means no limit, that is dense causal attention.
+    """
+
+    name: str
+    window: int | None
+    sink: int = 0
+    anchors: bool = False
+
+    def __post_init__(self) -> None:
+        if self.window is not None and self.window < 1:
+            raise ValueError("window must be at least 1 token")
+        if self.sink < 0:
+            raise ValueError("sink must not be negative")
+
+    def allows(self, query: Tensor, key: Tensor, is_global: Tensor) -> Tensor:
+        """bool tensor, broadcast over integer positions `query` and `key`; `is_global` is aligned with `key`."""
+        causal = key <= query
+        if self.window is None:
+            return causal
+        return causal & ((query - key < self.window) | is_global)
+
+    def global_tokens(self, anchors: Tensor, n: int) -> Tensor:
+        """Sorted int64 indices below n that every later token sees: the sink, and the anchors where they count."""
+        if self.window is None:
+            return torch.empty(0, dtype=torch.int64)
+        sink = torch.arange(min(self.sink, n))
+        if not self.anchors:
+            return sink
+        return torch.unique(torch.cat([sink, anchors.to(torch.int64)]))
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes whenever the pattern would give other keys and values."""
+        return f"{self.name}:window={self.window}:sink={self.sink}:anchors={int(self.anchors)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """Which pattern each layer reads with: `shallow` for the first half of the layers, `deep` for the rest.
+
+    Early layers carry facts across the text and lose most by a short window; late layers mostly look nearby
+    (TriangleMix, arXiv:2507.21526, makes the same split).
+    """
+
+    shallow: Pattern
+    deep: Pattern
+
+    def of(self, layer: int, layers: int) -> Pattern:
+        """The pattern of one of `layers` layers, counted from 0."""
+        return self.shallow if layer < (layers + 1) // 2 else self.deep
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that changes whenever the schedule would give other keys and values."""
+        return f"{self.shallow.fingerprint}|{self.deep.fingerprint}"
+
+
+def preset(name: str, level: str) -> Schedule:
+    """The patterns called `name` at quality `level`; raises UnsupportedPatternError that lists the choices."""
+    if level not in LEVELS:
+        raise UnsupportedPatternError(f"There is no level “{level}”; choose one of: {', '.join(LEVELS)}.")
+    if name == "headers":
+        shallow, deep = (Pattern("headers", window, SINK, anchors=True) for window in LEVELS[level])
+        return Schedule(shallow, deep)
+    if name == "dense":
+        return Schedule(Pattern("dense", None), Pattern("dense", None))
+    raise UnsupportedPatternError(f"There is no pattern “{name}”; choose one of: {', '.join(PATTERNS)}.")

@@ -1,0 +1,124 @@
+"""Segment: a document that the model has read once; Tail: what was said about it since.
+
+Keys and values are kept per layer as [Hkv, n, D], rotated for their position. A segment is never written after it
+was read, so any number of conversations share it; each adds its own tail.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+FORMAT = 1  # raise it when saved segments of older versions must not be used
+
+
+@dataclass(frozen=True, slots=True)
+class KVShape:
+    """The sizes of one model's cache."""
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    dtype: torch.dtype
+
+    def bytes(self, n: int) -> int:
+        """Bytes of keys and values for n tokens."""
+        return 2 * self.layers * self.kv_heads * self.head_dim * n * self.dtype.itemsize
+
+
+class KVBuffer:
+    """Growable keys and values, `keys` and `values` [layers, Hkv, capacity, D]; `length` tokens are valid."""
+
+    def __init__(self, shape: KVShape, capacity: int) -> None:
+        self.shape = shape
+        self.length = 0
+        self.keys = self._empty(capacity)
+        self.values = self._empty(capacity)
+
+    def reserve(self, n: int) -> None:
+        """Makes room for n more tokens, doubling so that appending stays linear."""
+        need = self.length + n
+        if need <= self.keys.shape[2]:
+            return
+        capacity = max(need, 2 * self.keys.shape[2])
+        self.keys, self.values = self._moved(self.keys, capacity), self._moved(self.values, capacity)
+
+    def write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """Stores k, v [Hkv, L, D] behind the valid tokens; returns this layer's keys and values up to and with them."""
+        stop = self.length + k.shape[1]
+        self.keys[layer, :, self.length : stop] = k
+        self.values[layer, :, self.length : stop] = v
+        return self.keys[layer, :, :stop], self.values[layer, :, :stop]
+
+    def advance(self, n: int) -> None:
+        """Makes the n tokens written last valid, once every layer has written them."""
+        self.length += n
+
+    def crop(self, n: int) -> None:
+        """Forgets all but the first n tokens."""
+        self.length = min(self.length, n)
+
+    def copy(self, n: int) -> KVBuffer:
+        """A new buffer with the first n tokens."""
+        other = KVBuffer(self.shape, max(n, 1))
+        other.keys[:, :, :n], other.values[:, :, :n] = self.keys[:, :, :n], self.values[:, :, :n]
+        other.length = n
+        return other
+
+    def _empty(self, capacity: int) -> Tensor:
+        shape = self.shape
+        return torch.empty(shape.layers, shape.kv_heads, capacity, shape.head_dim, dtype=shape.dtype)
+
+    def _moved(self, old: Tensor, capacity: int) -> Tensor:
+        new = self._empty(capacity)
+        new[:, :, : self.length] = old[:, :, : self.length]
+        return new
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A prefilled document. `keys` and `values`: [layers, Hkv, n, D]; `token_ids` and `anchors` as they were read."""
+
+    key: str
+    token_ids: tuple[int, ...]
+    anchors: tuple[int, ...]
+    keys: Tensor
+    values: Tensor
+
+    def __len__(self) -> int:
+        return len(self.token_ids)
+
+
+@dataclass(slots=True)
+class Tail:
+    """The tokens of one conversation behind its segment, and their keys and values."""
+
+    segment_key: str
+    token_ids: list[int]
+    kv: KVBuffer
+
+    def shared(self, token_ids: Sequence[int]) -> int:
+        """How many leading tokens this tail has in common with `token_ids`."""
+        same = 0
+        for mine, other in zip(self.token_ids, token_ids, strict=False):
+            if mine != other:
+                break
+            same += 1
+        return same
+
+
+def segment_key(model: str, pattern: str, impl: str, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
+    """Hex SHA-256 of everything that changes a segment's keys and values.
+
+    `model`: fingerprint of weights and dtype; `pattern`: the pattern's fingerprint.
+    """
+    digest = hashlib.sha256()
+    for part in (f"format={FORMAT}", model, pattern, impl):
+        digest.update(part.encode() + b"\0")
+    for numbers in (token_ids, anchors):
+        digest.update(torch.tensor(numbers, dtype=torch.int64).numpy().tobytes() + b"\0")
+    return digest.hexdigest()

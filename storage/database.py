@@ -1,0 +1,112 @@
+"""The connection: where the database lies, how it is opened, and what its failures mean to the user."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from storage.records import DiskFullError, StorageError
+
+FILE_NAME = "unabridged.db"
+BUSY_TIMEOUT_MS = 10_000
+
+_DENIED = "{place} cannot be opened for writing; check its permissions or choose another data folder."
+_DAMAGED = "{place} is damaged or not a database; restore a backup or choose another data folder."
+_FULL = "The disk is full, so {place} cannot grow; free space or choose another data folder."
+_LOCKED = "{place} is locked by another program; close that program or try again in a moment."
+_SENTENCES = {
+    sqlite3.SQLITE_BUSY: _LOCKED,
+    sqlite3.SQLITE_LOCKED: _LOCKED,
+    sqlite3.SQLITE_CANTOPEN: _DENIED,
+    sqlite3.SQLITE_PERM: _DENIED,
+    sqlite3.SQLITE_READONLY: _DENIED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_IOERR: "Reading or writing {place} failed; check the disk that holds it.",
+}
+_POSTGRES_DISK_FULL = "53100"
+
+
+def database_url(where: str | Path) -> URL:
+    """A URL as it is; a path ending in `.db` as that SQLite file; any other path as the folder around it."""
+    if isinstance(where, str) and "://" in where:
+        return make_url(where)
+    path = Path(where).expanduser()
+    file = path if path.suffix == ".db" else path / FILE_NAME
+    return URL.create("sqlite", database=str(file))
+
+
+def build_engine(url: URL, *, foreign_keys: bool = True) -> Engine:
+    """An engine that connects on first use. `foreign_keys=False` is for migrations, which rebuild tables."""
+    engine = create_engine(url)
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, foreign_keys)
+    return engine
+
+
+def writer(engine: Engine) -> Engine:
+    """The same engine and pool, whose transactions take the write lock when they begin."""
+    return engine.execution_options(takes_write_lock=True)
+
+
+def _prepare_sqlite(engine: Engine, foreign_keys: bool) -> None:
+    @event.listens_for(engine, "connect")
+    def connected(connection: DBAPIConnection, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # the driver must not begin transactions on its own
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")  # a committed message survives a power cut
+        cursor.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begun(connection: Connection) -> None:
+        # A transaction that reads first and writes later would fail at once when another one wrote between.
+        lock = connection.get_execution_options().get("takes_write_lock", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if lock else "BEGIN")
+
+
+@contextmanager
+def explained(url: URL) -> Iterator[None]:
+    """Turn failures of the database and of its folder into StorageErrors of one sentence."""
+    place = url.database if url.drivername.startswith("sqlite") else url.render_as_string()
+    try:
+        yield
+    except DBAPIError as error:
+        raise _explain(error.orig, str(place)) from error
+    except StatementError as error:
+        # A value that no column can take is the caller's mistake, so it is shown as it is.
+        raise (error.orig if isinstance(error.orig, ValueError) else _explain(error, str(place))) from error
+    except PoolTimeoutError as error:
+        raise StorageError(f"{place} has too many requests at once; try again in a moment.") from error
+    except SQLAlchemyError as error:
+        raise _explain(error, str(place)) from error
+    except UnicodeEncodeError as error:
+        raise StorageError(
+            "The text holds characters that are not valid Unicode; it was not saved."
+        ) from error
+    except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise (
+            DiskFullError(_FULL.format(place=place)) if full else StorageError(_DENIED.format(place=place))
+        ) from error
+
+
+def _explain(error: BaseException | None, place: str) -> StorageError:
+    code = getattr(error, "sqlite_errorcode", 0)
+    # Without room for its index of the log, SQLite reports an input/output error.
+    full = code & 0xFF == sqlite3.SQLITE_FULL or code == sqlite3.SQLITE_IOERR_SHMSIZE
+    if full or getattr(error, "sqlstate", None) == _POSTGRES_DISK_FULL:
+        return DiskFullError(_FULL.format(place=place))
+    if sentence := _SENTENCES.get(code & 0xFF):
+        return StorageError(sentence.format(place=place))
+    reason = (str(error).splitlines() or ["no reason given"])[0]
+    return StorageError(f"The database refused the operation: {reason}.")

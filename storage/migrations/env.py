@@ -1,0 +1,20 @@
+"""Run by Alembic for every command. The connection comes from storage/migrate.py, transaction included."""
+
+from alembic import context
+
+from storage.schema import Base
+
+
+def run() -> None:
+    connection = context.config.attributes["connection"]
+    context.configure(
+        connection=connection,
+        target_metadata=Base.metadata,
+        render_as_batch=True,  # SQLite changes a column only by rebuilding its table
+        transactional_ddl=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+run()
