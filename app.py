@@ -208,13 +208,15 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS) over defaults."""
+    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS)."""
     commands = ("serve", "read", "ask", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
     sub = parser.add_subparsers(dest="command", required=True)
-    for name, text in zip(commands, ("web app", "parse only", "ask on the terminal", "what this machine has"), strict=True):
+    for name, text in zip(
+        commands, ("web app", "parse only", "ask on the terminal", "what this machine has"), strict=True
+    ):
         command = sub.add_parser(name, help=text, description=text)
         shared_flags(command)
         if name == "read":

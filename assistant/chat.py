@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from assistant.bot import Bot, Delta, Event, Finished
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
@@ -46,8 +47,8 @@ class Chat:
             raise EmptyQuestionError("The question is empty; type what you want to know.")
         turns = turns_of(self._store.messages(user, conversation_id))
         self._store.append(user, conversation_id, "user", question)
-        message = self._store.begin_answer(user, conversation_id)
-        text, status, record = "", "error", None
+        answer_id = _id(self._store.begin_answer(user, conversation_id))
+        text, status, record, stored = "", "error", None, False
         try:
             saved = time.monotonic()
             for event in self._bot.answer(document, turns, question, cancel.is_set if cancel else None):
@@ -56,20 +57,20 @@ class Chat:
                     status = _STATUS.get(event.answer.finish, "complete")
                     record = self.record(event, document, read_now)
                 elif time.monotonic() - saved > SAVE_EVERY:
-                    self._store.grow_answer(_id(message), text)
+                    self._store.grow_answer(answer_id, text)
                     saved = time.monotonic()
                 if isinstance(event, Delta):
                     yield event
                 else:
-                    self._store.finish_answer(_id(message), text, status, record)
-                    message = None
+                    self._store.finish_answer(answer_id, text, status, record)
+                    stored = True
                     yield event
         except GeneratorExit:
-            status = "stopped"
+            status = status if record else "stopped"
             raise
         finally:
-            if message is not None:
-                self._store.finish_answer(_id(message), text, status, record)
+            if not stored:
+                self._store.finish_answer(answer_id, text, status, record)
 
     def record(self, event: Finished, document: ReadDocument, read_now: int) -> AnswerRecord:
         """What is stored with an answer: enough to show it again and to say how it came about."""
@@ -167,7 +168,7 @@ class AnswerJob:
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
     """Earlier questions with their answers; a question whose answer broke off is left out of the context."""
     turns: list[Turn] = []
-    for question, answer in zip(messages, messages[1:], strict=False):
+    for question, answer in pairwise(messages):
         done = answer.status in ("complete", "stopped") and answer.content
         if question.role == "user" and answer.role == "assistant" and done:
             turns.append(Turn(question.content, answer.content))

@@ -25,15 +25,130 @@ _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 _NUMBERS = {
     name: str(value)
     for value, name in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90"}
+} | {
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+}
 _COMMON = frozenset(
-    "the a an of to in on for and or by with from at as is are was were be been it its this that these those not no "
-    "any all shall will may can has have had which who what when where how does do if than then there their they he "
-    "she his her i you your we our under such other into over after before about also only must would should could "
-    "based information provided document according states stated source given agreement text section yes".split()
+    [
+        "the",
+        "a",
+        "an",
+        "of",
+        "to",
+        "in",
+        "on",
+        "for",
+        "and",
+        "or",
+        "by",
+        "with",
+        "from",
+        "at",
+        "as",
+        "is",
+        "are",
+        "was",
+        "were",
+        "be",
+        "been",
+        "it",
+        "its",
+        "this",
+        "that",
+        "these",
+        "those",
+        "not",
+        "no",
+        "any",
+        "all",
+        "shall",
+        "will",
+        "may",
+        "can",
+        "has",
+        "have",
+        "had",
+        "which",
+        "who",
+        "what",
+        "when",
+        "where",
+        "how",
+        "does",
+        "do",
+        "if",
+        "than",
+        "then",
+        "there",
+        "their",
+        "they",
+        "he",
+        "she",
+        "his",
+        "her",
+        "i",
+        "you",
+        "your",
+        "we",
+        "our",
+        "under",
+        "such",
+        "other",
+        "into",
+        "over",
+        "after",
+        "before",
+        "about",
+        "also",
+        "only",
+        "must",
+        "would",
+        "should",
+        "could",
+        "based",
+        "information",
+        "provided",
+        "document",
+        "according",
+        "states",
+        "stated",
+        "source",
+        "given",
+        "agreement",
+        "text",
+        "section",
+        "yes",
+    ]
 )
 LIMIT = 3  # citations per answer
 ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a passage must hold
@@ -41,7 +156,7 @@ ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a pass
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The citations of one answer. `supported`: something in the document backs it; `unverified`: quotes found nowhere."""
+    """The citations of one answer. `supported`: the document backs it; `unverified`: quotes found nowhere."""
 
     citations: tuple[CitationRecord, ...]
     supported: bool
@@ -76,12 +191,10 @@ class Citer:
             return np.zeros(0, dtype=np.float32)
         low, high = self._bounds[:, 0], self._bounds[:, 1]
         mass = (sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1))
-        return (mass / max(float(mass.max()), 1e-9)).astype(np.float32)
+        return np.asarray(mass / max(float(mass.max()), 1e-9), dtype=np.float32)
 
-    def _quotes(
-        self, answer: str, attention: Mass
-    ) -> tuple[list[tuple[int, int, str, float]], tuple[str, ...]]:
-        """The answer's quotes as (start, end, kind, score), each at the place most looked at; and those found nowhere."""
+    def _quotes(self, answer: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], tuple[str, ...]]:
+        """The answer's quotes as (start, end, kind, score), each where it was looked at most; and those not found."""
         found: list[tuple[int, int, str, float]] = []
         missing: list[str] = []
         for match in _QUOTED.finditer(answer):
@@ -96,9 +209,7 @@ class Citer:
                 found.append((start, end, "quote", score))
         return found, tuple(missing)
 
-    def _passages_for(
-        self, answer: str, question: str, attention: Mass
-    ) -> list[tuple[int, int, str, float]]:
+    def _passages_for(self, answer: str, question: str, attention: Mass) -> list[tuple[int, int, str, float]]:
         """The passages that hold what the answer says, those looked at most first."""
         asked = _terms(question)
         wanted = {term for term in _terms(answer) if term not in asked} or _terms(answer)
@@ -109,7 +220,10 @@ class Citer:
         held = [sum(weights[term] for term in wanted & terms) / total for terms in self._terms]
         figures = {term for term in wanted if term[0].isdigit()}
         candidates = [
-            (share * (0.25 + float(attention[index])) * (1.0 + 0.5 * _overlap(asked, self._terms[index])), index)
+            (
+                share * (0.25 + float(attention[index])) * (1.0 + 0.5 * _overlap(asked, self._terms[index])),
+                index,
+            )
             for index, share in enumerate(held)
             if share >= ENOUGH and figures <= self._terms[index]
         ]
@@ -158,12 +272,16 @@ def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: in
 
 def says_not_stated(answer: str) -> bool:
     """Whether the answer says that the document does not hold it."""
-    return bool(re.search(r"\bnot (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)\b", answer, re.IGNORECASE))
+    return bool(
+        re.search(r"\bnot (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)\b", answer, re.IGNORECASE)
+    )
 
 
 def _terms(text: str) -> frozenset[str]:
     words = (match.group().lower().replace("’", "'") for match in _WORD.finditer(text))
-    return frozenset(_NUMBERS.get(word, _stem(word)) for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit()))
+    return frozenset(
+        _NUMBERS.get(word, _stem(word)) for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit())
+    )
 
 
 def _stem(word: str) -> str:

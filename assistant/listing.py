@@ -33,7 +33,9 @@ def outline(document: Document, encoded: Encoded) -> str:
         indent = "  " * (section.level - 1)
         lines.append(f"{place:>10}  {encoded.section_tokens(section):>7,}  {indent}{section.title}")
     report = document.report
-    lines += [f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread]
+    lines += [
+        f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread
+    ]
     lines += [f"warning: {warning}" for warning in report.warnings]
     return "\n".join(lines)
 
@@ -96,7 +98,12 @@ def _section(document: Document, encoded: Encoded, index: int) -> dict[str, Any]
     section = document.sections[index]
     span = document.span_at(section.start)
     where = {"page": span.page} if span.page else {"path": span.path, "line": span.line}
-    return {"title": section.title, "level": section.level, **where, "tokens": encoded.section_tokens(section)}
+    return {
+        "title": section.title,
+        "level": section.level,
+        **where,
+        "tokens": encoded.section_tokens(section),
+    }
 
 
 def _citation(citation: CitationRecord) -> dict[str, Any]:

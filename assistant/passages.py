@@ -6,11 +6,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from ingest import Document
 
 _END = re.compile(r"[.;:?!][\"”’)\]]*(?=\s)|\n\s*\n")
-_ABBREVIATION = re.compile(r"(?:\b(?:No|Inc|Ltd|Corp|Co|Sec|Art|Mr|Ms|Dr|St|U\.S|e\.g|i\.e|v|vs)|\b[A-Z]|(?:^|\n)\s*[\d.]+)$")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:No|Inc|Ltd|Corp|Co|Sec|Art|Mr|Ms|Dr|St|U\.S|e\.g|i\.e|v|vs)|\b[A-Z]|(?:^|\n)\s*[\d.]+)$"
+)
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " "})
 LONGEST = 600  # characters of one passage; longer sentences are cut at a comma or space
 
@@ -32,7 +35,7 @@ def passages(document: Document) -> tuple[Passage, ...]:
             borders.add(match.end())
     ordered = sorted(borders)
     found: list[Passage] = []
-    for start, end in zip(ordered, ordered[1:], strict=False):
+    for start, end in pairwise(ordered):
         found.extend(_cut(text, start, end))
     return tuple(found)
 
@@ -53,7 +56,9 @@ class LiteralIndex:
     """Finds quotes in a text, blind to white space, case and the shape of quotation marks and dashes."""
 
     def __init__(self, text: str) -> None:
-        kept = [(index, character) for index, character in enumerate(text.translate(_QUOTES)) if not character.isspace()]
+        kept = [
+            (index, character) for index, character in enumerate(text.translate(_QUOTES)) if not character.isspace()
+        ]
         self._where = [index for index, _ in kept]
         self._text = "".join(character for _, character in kept).lower()
         if len(self._text) != len(self._where):  # lower() may lengthen a few letters

@@ -66,7 +66,7 @@ class Prompt:
 
 
 def _frame(tokenizer: Tokenizer, system: str) -> tuple[str, str, str, str]:
-    """The markup before the document, between question and answer, between answer and next question, and before a new answer."""
+    """The markup before the document, after a question, after an answer, and before a new answer."""
     if not tokenizer.has_chat_template:
         return f"{system}\n\n", "\nAnswer: ", "\n\n", "\nAnswer:"
     first = {"role": "user", "content": _DOCUMENT + _QUESTION}
@@ -77,7 +77,7 @@ def _frame(tokenizer: Tokenizer, system: str) -> tuple[str, str, str, str]:
     ]
     try:
         text = tokenizer.render([{"role": "system", "content": system}, *rest], open_answer=True)
-    except Exception:  # templates raise their own errors for a role they do not know  # noqa: BLE001
+    except Exception:  # templates raise their own errors for a role they do not know
         first["content"] = f"{system}\n\n{_DOCUMENT}{_QUESTION}"
         text = tokenizer.render(rest, open_answer=True)
     opening, text = text.split(_DOCUMENT)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ingest.document import Unread
+from ingest.text import one_line
 
 TEXT_SUFFIXES = frozenset((".txt", ".text", ".log", ".csv", ".rst", ".html", ".htm", ".xml", ".tex"))
 MARKDOWN_SUFFIXES = frozenset((".md", ".markdown"))
@@ -42,9 +43,7 @@ def walk(folder: Path, shown: str) -> Iterator[tuple[Path, str] | Unread]:
     left: list[Unread] = []
 
     def failed(error: OSError) -> None:
-        left.append(
-            Unread(_shown(Path(str(error.filename)), folder, shown), None, "the folder cannot be opened")
-        )
+        left.append(Unread(_shown(Path(str(error.filename)), folder, shown), None, "the folder cannot be opened"))
 
     for root, folders, names in os.walk(folder, followlinks=False, onerror=failed):
         for name in list(folders):
@@ -63,9 +62,7 @@ def walk(folder: Path, shown: str) -> Iterator[tuple[Path, str] | Unread]:
             elif not path.is_file():
                 left.append(Unread(display, None, "not a regular file"))
             elif not is_supported(name):
-                left.append(
-                    Unread(display, None, f"not a supported kind ({Path(name).suffix or 'no suffix'})")
-                )
+                left.append(Unread(display, None, f"not a supported kind ({Path(name).suffix or 'no suffix'})"))
             else:
                 files.append((path, display))
     yield from sorted(files, key=lambda item: (not _is_readme(item[0], folder), item[1]))
@@ -78,4 +75,4 @@ def _is_readme(path: Path, folder: Path) -> bool:
 
 def _shown(path: Path, folder: Path, shown: str) -> str:
     inner = path.relative_to(folder).as_posix()
-    return f"{shown}/{inner}" if shown else inner
+    return one_line(f"{shown}/{inner}" if shown else inner)

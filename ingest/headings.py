@@ -31,9 +31,8 @@ from ingest.unnumbered import Unnumbered, find_unnumbered
 
 DEFAULT_RANK = 20
 MARKED_FAMILIES = frozenset(("(A)", "(I)", "(a)", "(i)", "(1)"))  # what markdown headers leave to numbering
-ALONE_IS_NONE = frozenset(
-    ("letter", "roman", "a.", "i.")
-)  # "A. Smith": a first one counts only if a second follows
+# "A. Smith": a first letter or item counts only if a second one follows.
+ALONE_IS_NONE = frozenset(("letter", "roman"))
 MAX_NEXT_LINE = 100
 
 
@@ -164,7 +163,8 @@ class _Finder:
     def _believable(self, index: int, label: Label, slot: Slot, title: Title) -> bool:
         line = self.body[index]
         rest = line.text[label.end :]
-        if label.family in ALONE_IS_NONE and slot.step is Step.FIRST:
+        alone = label.family in ALONE_IS_NONE or label.kind == "item"
+        if alone and slot.step is Step.FIRST:
             successor = self.open.next_at(label.family, (label.number[0] + 1,), index)
             if successor is None:
                 return False
@@ -195,7 +195,8 @@ class _Finder:
         caps = is_caps(line.text)
         if not (line.opens or line.bold or caps) or line.end - line.start > MAX_NEXT_LINE or continues(rest):
             return False
-        if rest and not (is_caps(rest) or is_title_case(rest) or rest[0] in '([“"'):
+        named = line.text[: label.end].rstrip().endswith(":")
+        if rest and not (named or is_caps(rest) or is_title_case(rest) or rest[0] in '([“"'):
             return False
         if line.text.endswith((".", ",", ";")) and not caps:
             return False
@@ -215,9 +216,7 @@ class _Finder:
             self.open.push(Header(text, label.kind, line.start, header_end, CAPTION), 0)
         else:
             cut = self.open.cut_at(label.rank)
-            self.open.push(
-                Header(text, label.kind, line.start, header_end, label.family, (), label.rank), cut
-            )
+            self.open.push(Header(text, label.kind, line.start, header_end, label.family, (), label.rank), cut)
 
     def _push_unnumbered(self, index: int, found: Unnumbered) -> None:
         line = self.body[index]

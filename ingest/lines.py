@@ -139,7 +139,7 @@ def _mark_contents(lines: list[Line]) -> None:
         run, last = [], -1
     _close_run(run)
     for index, line in enumerate(body):
-        if _CONTENTS.fullmatch(line.text):
+        if not line.contents and _CONTENTS.fullmatch(line.text):
             _mark_listing(body, index + 1)
 
 

@@ -31,7 +31,7 @@ from ingest.headings import find_sections
 from ingest.lines import split_pages
 from ingest.part import Part
 from ingest.pdf import read_pdf
-from ingest.text import binary_kind, decode, split_lines
+from ingest.text import binary_kind, decode, one_line, split_lines
 
 Progress = Callable[[str, int, int], None]
 Cancel = Callable[[], bool]
@@ -59,7 +59,7 @@ def load(
         else:
             reader.file(path, shown)
     if not reader.parts:
-        what = " and ".join(str(path) for path in paths) or "The list of paths"
+        what = " and ".join(one_line(str(path)) for path in paths) or "The list of paths"
         raise EmptyFileError(f"{what} holds no file that can be read: give {SUPPORTED}.")
     return _assemble(reader, _name(paths))
 
@@ -103,22 +103,16 @@ class _Reader:
         self.chars += len(part.text)
         self.pages += part.pages
         if self.chars > self.limits.max_chars:
-            raise LimitError(
-                f"With {shown} the text exceeds {self.limits.max_chars:,} characters: read fewer files."
-            )
+            raise LimitError(f"With {shown} the text exceeds {self.limits.max_chars:,} characters: read fewer files.")
         if self.pages > self.limits.max_pages:
-            raise LimitError(
-                f"With {shown} there are more than {self.limits.max_pages:,} pages: read fewer files."
-            )
+            raise LimitError(f"With {shown} there are more than {self.limits.max_pages:,} pages: read fewer files.")
 
     def _read(self, path: Path, shown: str, *, follow: bool) -> Part:
         with _open(path, shown, follow=follow) as source:
             size = os.fstat(source.fileno()).st_size
             if size > self.limits.max_file_bytes:
                 limit = self.limits.max_file_bytes
-                raise LimitError(
-                    f"{shown} has {size:,} bytes, the limit is {limit:,}: split it or raise the limit."
-                )
+                raise LimitError(f"{shown} has {size:,} bytes, the limit is {limit:,}: split it or raise the limit.")
             head = source.read(PDF_MARK_WITHIN)
             if not head.strip() and size <= len(head):
                 raise EmptyFileError(f"{shown} is empty: give a file with text in it.")
@@ -140,12 +134,8 @@ def _open(path: Path, shown: str, *, follow: bool) -> BinaryIO:
     except FileNotFoundError:
         raise MissingFileError(f"{shown} does not exist: check the path.") from None
     except (OSError, ValueError) as error:
-        reason = (
-            error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a valid path"
-        )
-        raise MissingFileError(
-            f"{shown} cannot be opened ({reason}): check the path and its permissions."
-        ) from None
+        reason = error.strerror.lower() if isinstance(error, OSError) and error.strerror else "not a valid path"
+        raise MissingFileError(f"{shown} cannot be opened ({reason}): check the path and its permissions.") from None
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise UnsupportedFileError(f"{shown} is not a regular file: give {SUPPORTED}.")
@@ -155,13 +145,9 @@ def _open(path: Path, shown: str, *, follow: bool) -> BinaryIO:
 def _read_text(data: bytes, suffix: str, name: str, shown: str) -> Part:
     kind = binary_kind(data)
     if suffix == ".pdf":
-        raise BrokenFileError(
-            f"{shown} is named .pdf but is no PDF ({kind or 'plain text'}): get the file again."
-        )
+        raise BrokenFileError(f"{shown} is named .pdf but is no PDF ({kind or 'plain text'}): get the file again.")
     if not is_supported(name) and (suffix or kind):
-        raise UnsupportedFileError(
-            f"{shown} is of a kind that is not read ({suffix or kind}): give {SUPPORTED}."
-        )
+        raise UnsupportedFileError(f"{shown} is of a kind that is not read ({suffix or kind}): give {SUPPORTED}.")
     if kind:
         raise BinaryFileError(f"{shown} is named like a text but holds {kind}: give the text itself.")
     decoded, warning = decode(data)
@@ -172,8 +158,7 @@ def _read_text(data: bytes, suffix: str, name: str, shown: str) -> Part:
     if suffix not in SOURCE_SUFFIXES and suffix not in (".csv", ".log", ".xml", ".html", ".htm"):
         lines = split_pages(text, [(0, len(text))])
         markdown = suffix in MARKDOWN_SUFFIXES or (
-            suffix in TEXT_SUFFIXES
-            and sum(line.text.startswith(("# ", "## ", "### ")) for line in lines) >= 2
+            suffix in TEXT_SUFFIXES and sum(line.text.startswith(("# ", "## ", "### ")) for line in lines) >= 2
         )
         part.sections = find_sections(lines, len(text), markdown=markdown)
     return part
@@ -188,15 +173,16 @@ def _display_names(paths: Sequence[Path]) -> list[tuple[Path, str]]:
         except ValueError:  # a path no system call accepts: opening it says so to the user
             unique.setdefault(str(path), path)
     kept = list(unique.values())
-    names = [path.name or path.resolve().name or str(path) for path in kept]
+    names = [one_line(path.name or path.resolve().name or str(path)) for path in kept]
     return [
-        (path, name if names.count(name) == 1 else path.as_posix())
+        (path, name if names.count(name) == 1 else one_line(path.as_posix()))
         for path, name in zip(kept, names, strict=True)
     ]
 
 
 def _name(paths: Sequence[Path]) -> str:
     first = paths[0].name or paths[0].resolve().name
+    first = one_line(first)
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
 
 

@@ -43,6 +43,7 @@ PATTERNS: tuple[Pattern, ...] = (
         r"\s+(?:No\.\s*)?(?P<n>[A-Z]{1,2}(?:-?\d{1,2})?|\d{1,3}(?:\.\d{1,3})*(?:-?[A-Z])?|[IVX]{1,5})"
         r"(?=[.:]?(?:\s|$)|\s*[—–-])[.:]?",
     ),
+    _pattern("attachment", 5, "exhibit", r"(?:EXHIBIT|SCHEDULE|ANNEX|APPENDIX|ATTACHMENT|ADDENDUM)(?=:|$):?"),
     _pattern("part", 10, "part", rf"(?:PART|Part)\s+(?:{_COUNT}|(?P<l>[A-Z])){_AFTER}"),
     _pattern("title", 11, "title", rf"(?:TITLE|Title)\s+{_COUNT}{_AFTER}"),
     _pattern("chapter", 12, "chapter", rf"(?:CHAPTER|Chapter)\s+{_COUNT}{_AFTER}"),

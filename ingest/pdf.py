@@ -53,9 +53,7 @@ def read_pdf(
         raise _error("pages", f"{len(pages)} of {header.get('pages')}", name, limits)
     part = _part(pages, header.get("labels"), name)
     if faults:
-        part.warnings.append(
-            f"{name}: small faults of the PDF were repaired while reading ({'; '.join(faults)})"
-        )
+        part.warnings.append(f"{name}: small faults of the PDF were repaired while reading ({'; '.join(faults)})")
     styles = [_style(page) for page in pages]
     bookmarks = [Bookmark(str(title), int(depth), int(page)) for title, depth, page in outline]
     lines = split_pages(part.text, [(span.start, span.end) for span in part.spans], styles)
@@ -69,9 +67,11 @@ def _part(pages: list[dict[str, Any]], labels: list[str] | None, name: str) -> P
     offset = 0
     for number, page in enumerate(pages, start=1):
         text = normalise(str(page["text"])).rstrip("\n") + "\n"  # the separator belongs to the page before it
-        if not text.strip():
+        if page["fault"] or not text.strip():
             reason = page["fault"] or "no text layer (a scan?)"
             part.unread.append(Unread(name, number, str(reason)))
+        elif page["doubt"]:
+            part.warnings.append(f"{name}: page {number}: {page['doubt']}")
         elif page["image"] and len(text) < FEW_CHARS:
             part.warnings.append(f"{name}: page {number} has a picture and hardly any text, it may be a scan")
         label = labels[number - 1] if labels and number <= len(labels) else None
@@ -95,13 +95,9 @@ def _style(page: dict[str, Any]) -> PageStyle:
 
 def _error(kind: str, detail: str, name: str, limits: Limits) -> IngestError:
     if kind == "truncated":
-        return BrokenFileError(
-            f"{name} is cut short (the end of the PDF is missing): download or copy it again."
-        )
+        return BrokenFileError(f"{name} is cut short (the end of the PDF is missing): download or copy it again.")
     if kind == "pages":
-        return BrokenFileError(
-            f"{name} is damaged (only {detail} pages can be found): download or copy it again."
-        )
+        return BrokenFileError(f"{name} is damaged (only {detail} pages can be found): download or copy it again.")
     if kind == "encrypted":
         return EncryptedFileError(f"{name} is protected by a password: save a copy without one and use that.")
     if kind == "max_pages":

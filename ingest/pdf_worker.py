@@ -1,8 +1,8 @@
 """The part of PDF reading that runs inside the sandbox: bytes → messages of plain data, one a page.
 
 Messages: {"error": kind, "detail": text} ends it; {"pages": n, "labels": [...]|null}; then for each page
-{"text", "runs": [[chars, size, bold], …], "fault": text|null, "image": bool}; {"outline": [[title, depth,
-page], …]}; {"faults": [text, …]}. Sizes are in page units after scaling.
+{"text", "runs": [[chars, size, bold], …], "fault": text|null, "doubt": text|null, "image": bool};
+{"outline": [[title, depth, page], …]}; {"faults": [text, …]}. Sizes are in page units after scaling.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from collections.abc import Callable
 from typing import Any
 
 from pypdf import PageObject, PdfReader
-from pypdf.errors import DependencyError, LimitReachedError
+from pypdf.errors import DependencyError
 from pypdf.generic import Destination
 
-from ingest.text import normalise
+from ingest.pdf_damage import PART_MISSING, WRONG_CHECKSUM, DamageCheck
+from ingest.text import normalise, one_line
 
 Send = Callable[[dict[str, Any]], None]
 
@@ -28,6 +29,7 @@ MAX_OUTLINE = 20_000
 _OBJECT = re.compile(rb"\d+\s+\d+\s+obj\b")
 _START = re.compile(rb"startxref\s+(\d+)\s*$")
 _LINEARIZED = re.compile(rb"/Linearized\b[^>]{0,200}?/L\s+(\d+)|/L\s+(\d+)[^>]{0,200}?/Linearized\b")
+_LOSS = re.compile(r"Impossible to decode|while decompressing|not defined|Invalid Elementary|Odd-length")
 _STRUCTURAL = re.compile(r"xref|startxref|EOF|not defined|rebuil|trailer|stream", re.IGNORECASE)
 
 
@@ -41,9 +43,7 @@ def truncation(data: bytes) -> tuple[bool, str | None]:
     if end >= 0 and not _OBJECT.search(tail):
         return False, "data after its end mark" if len(tail) > TAIL_BYTES else None
     pointer = _START.search(data[-TAIL_BYTES:].rstrip())
-    if pointer and int(pointer[1]) < len(
-        data
-    ):  # the table's address is the last thing written before the mark
+    if pointer and int(pointer[1]) < len(data):  # the table's address is the last thing written before the mark
         place = data[int(pointer[1]) : int(pointer[1]) + 32].lstrip()
         if place.startswith(b"xref") or _OBJECT.match(place):
             return False, NO_END_MARK
@@ -73,13 +73,12 @@ def work(data: bytes, request: dict[str, Any], send: Send) -> None:
         return send({"error": "pages", "detail": f"{count} of {declared}"})
     if count > request["max_pages"]:
         return send({"error": "max_pages", "detail": str(count)})
-    labels = (
-        [normalise(label) for label in reader.page_labels] if "/PageLabels" in reader.root_object else None
-    )
+    labels = [normalise(label) for label in reader.page_labels] if "/PageLabels" in reader.root_object else None
     send({"pages": count, "labels": labels})
     chars = 0
+    check = DamageCheck()
     for page in reader.pages:
-        message = _page(page)
+        message = _page(page, faults, check)
         chars += len(message["text"])
         if chars > request["max_chars"]:
             return send({"error": "max_chars"})
@@ -88,22 +87,24 @@ def work(data: bytes, request: dict[str, Any], send: Send) -> None:
     send({"faults": list(faults.seen)[:3]})
 
 
-def _page(page: PageObject) -> dict[str, Any]:
+def _page(page: PageObject, faults: _Faults, check: DamageCheck) -> dict[str, Any]:
     chunks: list[tuple[str, float, bool]] = []
 
     def visit(text: str, cm: list[float], tm: list[float], font: Any, size: float) -> None:
         if text:
             chunks.append((normalise(text), _effective(size, cm, tm), _is_bold(font)))
 
+    faults.loss = False
     try:
         text = normalise(page.extract_text(visitor_text=visit))
-        fault = (
-            "damaged: its content is missing" if "/Contents" in page and page.get_contents() is None else None
-        )
-    except (MemoryError, LimitReachedError):
+        damage = PART_MISSING if faults.loss else check.page(page)
+        if "/Contents" in page and page.get_contents() is None:
+            damage = "damaged: its content is missing"
+    except MemoryError:
         raise
     except Exception as error:  # one bad page must not hide the others; it is reported as unread
-        return {"text": "", "runs": [], "fault": f"damaged ({type(error).__name__})", "image": False}
+        fault = f"damaged ({type(error).__name__})"
+        return {"text": "", "runs": [], "fault": fault, "doubt": None, "image": False}
     runs: list[tuple[int, float, bool]] = []
     if "".join(chunk[0] for chunk in chunks) == text:
         for part, size, bold in chunks:
@@ -111,7 +112,9 @@ def _page(page: PageObject) -> dict[str, Any]:
                 runs[-1] = (runs[-1][0] + len(part), *runs[-1][1:])
             else:
                 runs.append((len(part), size, bold))
-    return {"text": text, "runs": runs, "fault": fault, "image": _has_image(page)}
+    doubt = damage if damage == WRONG_CHECKSUM else None
+    lost = None if doubt else damage
+    return {"text": text, "runs": runs, "fault": lost, "doubt": doubt, "image": _has_image(page)}
 
 
 def _effective(size: float, cm: list[float], tm: list[float]) -> float:
@@ -160,8 +163,10 @@ class _Faults(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.seen: dict[str, None] = {}
+        self.loss = False  # something of the page now being read could not be decoded
 
     def emit(self, record: logging.LogRecord) -> None:
         message = record.getMessage()
+        self.loss = self.loss or bool(_LOSS.search(message))
         if _STRUCTURAL.search(message) and len(self.seen) < 20:
-            self.seen[" ".join(message.split())[:120]] = None
+            self.seen[one_line(message)[:120]] = None

@@ -111,9 +111,7 @@ def _parse(line: bytes, name: str) -> Message:
     except (ValueError, RecursionError):
         message = None
     if not isinstance(message, dict):
-        raise BrokenFileError(
-            f"{name} could not be read: its parser gave nonsense; the file is likely damaged."
-        )
+        raise BrokenFileError(f"{name} could not be read: its parser gave nonsense; the file is likely damaged.")
     return message
 
 
@@ -126,9 +124,7 @@ def _failure(kind: str, name: str, limits: Limits) -> IngestError:
         size = limits.parse_memory_bytes / 1e6
         return LimitError(f"{name} needs more than {size:,.0f} MB to be read: split it or raise the limit.")
     if kind == "output":
-        return LimitError(
-            f"{name} unpacks to more text than the limit of {limits.max_chars:,} characters: split it."
-        )
+        return LimitError(f"{name} unpacks to more text than the limit of {limits.max_chars:,} characters: split it.")
     return BrokenFileError(f"{name} is damaged and cannot be read: open it in a viewer and save it again.")
 
 

@@ -40,8 +40,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _TO_NEWLINE = "\x0b\x0c\r\x85"
 _TABLE: dict[int, str | None] = {
-    code: "\n" if chr(code) in _TO_NEWLINE else None
-    for code in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0))
+    code: "\n" if chr(code) in _TO_NEWLINE else None for code in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0))
 }
 _BINARY_BYTES = bytes(code for code in range(32) if code not in b"\t\n\r\f\b\x1b") + b"\x7f"
 
@@ -52,12 +51,15 @@ def normalise(text: str) -> str:
         text = text.replace("\r\n", "\n")
     if _CONTROL.search(text):
         text = text.translate(_TABLE)
-    text = text.replace(
-        "\u037e", ";"
-    )  # some PDF fonts say so; Unicode holds the two to be the same character
+    text = text.replace("\u037e", ";")  # some PDF fonts say so; Unicode holds the two to be the same character
     if _SURROGATE.search(text):
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def one_line(text: str) -> str:
+    """The normal form without newlines, for file names and messages that come from outside."""
+    return re.sub(r"[\n\t]", " ", normalise(text))
 
 
 def binary_kind(data: bytes) -> str | None:

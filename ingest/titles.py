@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 MAX_TITLE = 120
 MAX_WORDS = 14
+LONG = 40  # characters; two lines of capitals longer than this are a clause rather than a title
 FIRST_WORDS = 6  # a clause without a title is named by its first words
 
 STRONG, PLAIN, WEAK = 2, 1, 0
@@ -30,16 +31,10 @@ CONTINUES = frozenset((
     "except", "unless",
 ))  # fmt: skip
 
-ITEM_CONTINUES = frozenset(
-    ("of", "and", "or", "above", "below", "hereof", "thereof")
-)  # items may start with a verb
+ITEM_CONTINUES = frozenset(("of", "and", "or", "above", "below", "hereof", "thereof"))  # items may start with a verb
 _BREAK = re.compile(r"[.:](?=\s+[“\"(\[A-Z0-9])|[.:]\s*$|\s[—–]\s")
-_ABBREVIATION = re.compile(
-    r"(?:\b(?:Inc|Corp|Ltd|No|Nos|Mr|Ms|Dr|Co|St|vs|Art|Sec|[A-Z])|\b[A-Za-z]\.[A-Za-z])$"
-)
-_DEFINED = re.compile(
-    r"[“\"‘'](?P<term>[^“”\"]{1,100})[”\"’'](?P<more>(?:\s*(?:or|and|,)\s*[“\"][^“”\"]{1,80}[”\"])*)"
-)
+_ABBREVIATION = re.compile(r"(?:\b(?:Inc|Corp|Ltd|No|Nos|Mr|Ms|Dr|Co|St|vs|Art|Sec|[A-Z])|\b[A-Za-z]\.[A-Za-z])$")
+_DEFINED = re.compile(r"[“\"‘'](?P<term>[^“”\"]{1,100})[”\"’'](?P<more>(?:\s*(?:or|and|,)\s*[“\"][^“”\"]{1,80}[”\"])*)")
 _WORD = re.compile(r"\S+")
 
 
@@ -60,17 +55,13 @@ def read_title(line: str, start: int, following: str) -> Title:
     if defined:
         return Title(start + defined.end(), STRONG)
     if is_caps(rest) and len(rest) <= MAX_TITLE:
-        shouted = len(rest) > MAX_TITLE / 2 and is_caps(following)  # a whole clause in capitals, not a title
+        more = is_caps(following) and (len(following) > LONG or "." in following)
+        shouted = len(rest) > LONG and more  # a whole clause in capitals, not a title
         return Title(_first_words(line, start) if shouted else _trim(line, len(line)), STRONG)
     run_in = _run_in(rest)
     if run_in:
         return Title(start + run_in, STRONG)
-    if (
-        is_title_case(rest)
-        and len(rest) <= 90
-        and not following[:1].islower()
-        and not rest.rstrip().endswith(",")
-    ):
+    if is_title_case(rest) and len(rest) <= 90 and not following[:1].islower() and not rest.rstrip().endswith(","):
         return Title(_trim(line, len(line)), STRONG)
     return Title(_first_words(line, start), PLAIN if _opens(rest) else WEAK)
 
@@ -100,19 +91,13 @@ def is_title_case(phrase: str) -> bool:
     words = [word.strip("“”\"'’‘()[],;&/–—-") for word in phrase.split()]
     if not words or len(words) > MAX_WORDS or not phrase.lstrip("“\"'‘([")[:1].isupper():
         return False
-    return all(
-        not word or not word[0].islower() or word in SMALL for word in words
-    ) and not VERBS.intersection(words)
+    return all(not word or not word[0].islower() or word in SMALL for word in words) and not VERBS.intersection(words)
 
 
 def is_caps(phrase: str) -> bool:
     """Letters, and all of them capitals; a redaction such as [ * * * ] has none."""
     letters = sum(char.isalpha() for char in phrase)
-    return (
-        letters >= 3
-        and not any(char.islower() for char in phrase)
-        and letters * 2 >= len(phrase.replace(" ", ""))
-    )
+    return letters >= 3 and not any(char.islower() for char in phrase) and letters * 2 >= len(phrase.replace(" ", ""))
 
 
 def _opens(rest: str) -> bool:

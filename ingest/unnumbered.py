@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ingest.lines import Line
-from ingest.titles import is_caps, is_title_case
+from ingest.titles import LONG, VERBS, is_caps, is_title_case
 
 LARGER = 1.15  # times the body's size
 TITLE_LINES = 25  # the title stands among the first lines
@@ -17,13 +17,12 @@ REPEATS = 3  # a line that comes this often is a stamp, not a header
 SIZE_RANK = 13  # the largest size; numbered articles (20) lie below up to six sizes
 BOLD_RANK = 19
 
-_RECITALS = re.compile(
-    r"(?:RECITALS?|WITNESSETH|W I T N E S S E T H|BACKGROUND|PREAMBLE|WHEREAS)\b:?", re.IGNORECASE
-)
+_RECITALS = re.compile(r"(?:RECITALS?|WITNESSETH|W I T N E S S E T H|BACKGROUND|PREAMBLE|WHEREAS)\b:?", re.IGNORECASE)
 _WITNESS = re.compile(r"IN WITNESS (?:WHEREOF|HEREOF|THEREOF)", re.IGNORECASE)
 _COMPANY = re.compile(
     r"(?:\b(?:INC|LLC|L\.L\.C|LTD|CORP|CORPORATION|CO|COMPANY|LP|L\.P|N\.A|GMBH|PLC|LIMITED|S\.A|LLP|AG|BV))\.?,?$"
 )
+_SENTENCES = re.compile(r"[A-Z]{3,}\. ")
 _SIGNED = re.compile(r"(?:By|Name|Title|Its|Date|Signature|Attn|Attention)\b\s*:|/s/|_{3,}", re.IGNORECASE)
 _JOINING = frozenset(
     ("AND", "BY AND BETWEEN", "BETWEEN", "BY AND AMONG", "AMONG", "OF", "THE", "OR", "CONFIDENTIAL", "WITH")
@@ -84,13 +83,7 @@ def _read(
     if _is_caps_header(body, index):
         count = _alike(body, index, lambda other: is_caps(other.text) and other.bold == line.bold)
         return Unnumbered(_joined(body, index, count), "heading", backbone, count)
-    if (
-        bold_counts
-        and line.bold
-        and line.opens
-        and _is_short(line)
-        and not line.text.endswith((".", ",", ";"))
-    ):
+    if bold_counts and line.bold and line.opens and _is_short(line) and not line.text.endswith((".", ",", ";")):
         return Unnumbered(line.text, "heading", BOLD_RANK)
     return None
 
@@ -105,39 +98,41 @@ def _is_caps_header(body: Sequence[Line], index: int) -> bool:
     text = line.text
     if not is_caps(text) or not _is_short(line) or not line.opens or text[0] in "[(_*":
         return False
-    if (
-        text.rstrip(".:") in _JOINING
-        or text.endswith((",", ";"))
-        or _COMPANY.search(text)
-        or _SIGNED.match(text)
-    ):
+    if text.rstrip(".:") in _JOINING or text.endswith((",", ";")) or _COMPANY.search(text) or _SIGNED.match(text):
         return False
     before = body[index - 1] if index else None
-    if before is not None and is_caps(before.text) and before.end - before.start > MAX_CHARS * 0.7:
-        return False  # the last line of a paragraph in capitals
+    below = before is not None and is_caps(before.text) and not line.blank_before
+    clause = len(text) > LONG and VERBS.intersection(text.lower().split())
+    if clause or _SENTENCES.search(text) or (below and before is not None and before.end - before.start > LONG):
+        return False  # inside a paragraph in capitals
     after = body[index + 1] if index + 1 < len(body) else None
     if after is None:
         return True
     if _SIGNED.match(after.text):
         return False
-    return not (is_caps(after.text) and after.end - after.start > MAX_CHARS) and not after.text[0].islower()
+    wrapped = is_caps(after.text) and not after.blank_before and not after.readings
+    if wrapped and line.end - line.start > LONG and _alike(body, index, _is_caps_line) == 1:
+        return False  # the first line of such a paragraph
+    return not after.text[0].islower()
+
+
+def _is_caps_line(line: Line) -> bool:
+    return is_caps(line.text)
 
 
 def _alike(body: Sequence[Line], index: int, same: Callable[[Line], bool]) -> int:
     """How many lines from `index` on make one header: the next one only, and only right below it."""
     after = body[index + 1] if index + 1 < len(body) else None
-    if (
-        after is None
-        or after.blank_before
-        or after.readings
-        or after.contents
-        or after.page != body[index].page
-    ):
+    if after is None or after.blank_before or after.readings or after.contents or after.page != body[index].page:
         return 1
     joined = body[index].end - body[index].start + after.end - after.start
-    fits = (
-        same(after) and _is_short(after) and joined <= MAX_CHARS * 1.2 and not _RECITALS.fullmatch(after.text)
+    short = (
+        _is_short(after)
+        and not VERBS.intersection(after.text.lower().split())
+        and after.end - after.start <= 1.5 * LONG
+        and joined <= 1.2 * MAX_CHARS
     )
+    fits = same(after) and short and "." not in after.text[:-1] and not _RECITALS.fullmatch(after.text)
     return 2 if fits and not body[index].text.endswith((".", ":")) else 1
 
 

@@ -13,7 +13,14 @@ from sparse_backend.layout import Layout
 
 
 def sparse_attention(
-    q: Tensor, k: Tensor, v: Tensor, layout: Layout, *, offset: int = 0, scale: float | None = None, impl: Impl
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    layout: Layout,
+    *,
+    offset: int = 0,
+    scale: float | None = None,
+    impl: Impl,
 ) -> Tensor:
     """Attention under `layout` for queries at positions [offset, offset + L).
 

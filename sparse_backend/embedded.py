@@ -31,10 +31,14 @@ def find_gguf() -> Path:
     spec = importlib.util.find_spec(PACKAGE)  # located, never imported: its own dependencies are not installed
     path = Path(spec.origin).parent / FILE if spec and spec.origin else None
     if path is None or not path.exists():
-        raise ModelNotFoundError("The embedded model is not installed; run “make install” or name another with --model.")
+        raise ModelNotFoundError(
+            "The embedded model is not installed; run “make install” or name another with --model."
+        )
     with path.open("rb") as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:
-            raise ModelNotFoundError(f"{path} is not the embedded model this version expects; run “make install” again.")
+            raise ModelNotFoundError(
+                f"{path} is not the embedded model this version expects; run “make install” again."
+            )
     return path
 
 

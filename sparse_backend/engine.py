@@ -17,7 +17,13 @@ import psutil
 import torch
 from torch import Tensor
 
-from sparse_backend.config import BackendError, Cancelled, ContextTooLongError, EngineOptions, OutOfMemoryError
+from sparse_backend.config import (
+    BackendError,
+    Cancelled,
+    ContextTooLongError,
+    EngineOptions,
+    OutOfMemoryError,
+)
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.model import Decoder
@@ -34,11 +40,15 @@ SINK = 64  # leading tokens without evidence: they gather attention whatever is 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What reading a document gave: `cached_tokens` of the segment's tokens did not have to be read again."""
+    """What reading a document gave: `cached_tokens` of the segment's tokens did not have to be read again.
+
+    `seconds` for all of it, `save_s` of them for writing the segment to disk.
+    """
 
     segment: Segment
     cached_tokens: int
     seconds: float
+    save_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +120,16 @@ class Engine:
             reading = self._reading[key]
         with reading:  # a second reader of the same document waits and then finds it
             segment = self._known(key)
-            cached = len(token_ids) if segment else 0
+            cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
                 segment = self._prefill(key, token_ids, anchors, progress, cancel)
+                saving = time.perf_counter()
                 self.store.save(segment)
+                save_s = time.perf_counter() - saving
                 self._remember(segment)
         if progress:
             progress(len(token_ids), len(token_ids))
-        return Read(segment, cached, time.perf_counter() - start)
+        return Read(segment, cached, time.perf_counter() - start, save_s)
 
     def forget(self, key: str) -> None:
         """Deletes a segment's keys and values from memory and disk, and every tail behind it."""
@@ -276,7 +288,7 @@ class Engine:
 
 
 def looping(token_ids: Sequence[int], longest: int = 48, times: int = 4) -> bool:
-    """Whether the sequence ends in one phrase of at most `longest` tokens, repeated `times` times over 24 tokens or more."""
+    """Whether the end is one phrase of at most `longest` tokens, repeated `times` times over at least 24 tokens."""
     n = len(token_ids)
     for period in range(1, min(longest, n // times) + 1):
         span = max(period * times, 24)

@@ -22,7 +22,11 @@ from sparse_backend.config import ModelNotFoundError, UnsupportedModelError
 from sparse_backend.segment import KVShape
 
 _NAME = "unabridged"
-_FOREIGN = {"sliding_window": "sliding-window layers", "softcap": "soft-capped scores", "s_aux": "attention sinks"}
+_FOREIGN = {
+    "sliding_window": "sliding-window layers",
+    "softcap": "soft-capped scores",
+    "s_aux": "attention sinks",
+}
 
 
 class KeysComplete(Exception):
@@ -37,7 +41,7 @@ class Step(Protocol):
 
 
 class Decoder:
-    """A loaded decoder. `limit`: the tokens it was trained to hold; `fingerprint`: hash of weights, config and dtype."""
+    """A loaded decoder. `limit`: tokens it was trained to hold; `fingerprint`: hash of weights, config and dtype."""
 
     def __init__(self, model: Any, name: str, fingerprint: str) -> None:
         config = model.config.get_text_config()
@@ -127,7 +131,7 @@ def _refuse_foreign(config: Any, name: str) -> None:
     if kinds != {"full_attention"}:
         listed = ", ".join(sorted(kinds - {"full_attention"}))
         raise UnsupportedModelError(
-            f"The model “{name}” has layers of kind {listed}; this version serves decoders with full attention in every layer."
+            f"The model “{name}” has layers of kind {listed}; this version needs full attention in every layer."
         )
     if getattr(text, "max_position_embeddings", None) is None:
         raise UnsupportedModelError(f"The model “{name}” does not say how many tokens it was trained for.")

@@ -41,10 +41,10 @@ class Pattern:
 
     def allows(self, query: Tensor, key: Tensor, is_global: Tensor) -> Tensor:
         """bool tensor, broadcast over integer positions `query` and `key`; `is_global` is aligned with `key`."""
-        causal = key <= query
+        causal = torch.le(key, query)
         if self.window is None:
             return causal
-        return causal & ((query - key < self.window) | is_global)
+        return torch.logical_and(causal, torch.lt(query - key, self.window) | is_global)
 
     def global_tokens(self, anchors: Tensor, n: int) -> Tensor:
         """Sorted int64 indices below n that every later token sees: the sink, and the anchors where they count."""

@@ -17,7 +17,7 @@ from sparse_backend.segment import KVBuffer, Segment
 class ReadStep:
     """One chunk of a document: each token attends as its layer's layout says; keys and values go to `kv`.
 
-    `layouts`: one per layer. The last layer's output is never needed while reading, so the pass ends once its keys are stored.
+    `layouts`: one per layer. The last layer's output is never needed here, so the pass ends once its keys are stored.
     """
 
     def __init__(self, kv: KVBuffer, layouts: Sequence[Layout], impl: Impl) -> None:

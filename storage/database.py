@@ -90,9 +90,7 @@ def explained(url: URL) -> Iterator[None]:
     except SQLAlchemyError as error:
         raise _explain(error, str(place)) from error
     except UnicodeEncodeError as error:
-        raise StorageError(
-            "The text holds characters that are not valid Unicode; it was not saved."
-        ) from error
+        raise StorageError("The text holds characters that are not valid Unicode; it was not saved.") from error
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         raise (

@@ -109,9 +109,7 @@ class MessageRow(Base):
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    conversation_id: Mapped[str] = mapped_column(
-        String(32), ForeignKey("conversations.id", ondelete="CASCADE")
-    )
+    conversation_id: Mapped[str] = mapped_column(String(32), ForeignKey("conversations.id", ondelete="CASCADE"))
     seq: Mapped[int] = mapped_column(Integer)
     session: Mapped[int] = mapped_column(Integer)
     role: Mapped[str] = mapped_column(String(16))
@@ -148,12 +146,8 @@ class AnswerRow(Base):
     first_token_s: Mapped[float] = mapped_column(Float(53))
     total_s: Mapped[float] = mapped_column(Float(53))
 
-    citations: Mapped[list["CitationRow"]] = relationship(
-        order_by="CitationRow.position", cascade="all, delete-orphan"
-    )
-    unread: Mapped[list["UnreadRow"]] = relationship(
-        order_by="UnreadRow.position", cascade="all, delete-orphan"
-    )
+    citations: Mapped[list["CitationRow"]] = relationship(order_by="CitationRow.position", cascade="all, delete-orphan")
+    unread: Mapped[list["UnreadRow"]] = relationship(order_by="UnreadRow.position", cascade="all, delete-orphan")
 
 
 class CitationRow(Base):

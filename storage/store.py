@@ -105,9 +105,7 @@ class Store:
 
     # -- conversations ---
 
-    def create_conversation(
-        self, user: str, bot: str, title: str, document_ids: Sequence[str] = ()
-    ) -> Conversation:
+    def create_conversation(self, user: str, bot: str, title: str, document_ids: Sequence[str] = ()) -> Conversation:
         """Start a conversation, in its session 1, about these documents of the user."""
         now = datetime.now(UTC)
         row = ConversationRow(
@@ -125,9 +123,7 @@ class Store:
         with self._begin(write=False) as session:
             return conversation_value(_conversation(session, user, conversation_id))
 
-    def conversations(
-        self, user: str, *, limit: int = 50, before: datetime | None = None
-    ) -> list[Conversation]:
+    def conversations(self, user: str, *, limit: int = 50, before: datetime | None = None) -> list[Conversation]:
         """Those not deleted, the last updated first. Next page: `before` = the last one's `updated_at`."""
         if limit < 1:
             raise ValueError("limit must be at least 1")
@@ -199,9 +195,7 @@ class Store:
         with self._begin() as session:
             ledger.grow(session, self._process, message_id, content)
 
-    def finish_answer(
-        self, message_id: int, content: str, status: str, answer: AnswerRecord | None
-    ) -> Message:
+    def finish_answer(self, message_id: int, content: str, status: str, answer: AnswerRecord | None) -> Message:
         """Store the last text, status and receipt together. Raises ConflictError when finished before."""
         if status not in FINAL_STATUSES:
             raise ValueError(f"status must be one of {FINAL_STATUSES}, not {status!r}")
@@ -236,8 +230,7 @@ class Store:
         }
         with self._begin(write=False) as session:
             found: dict[str, int | str] = {
-                name: session.scalar(select(func.count()).select_from(table)) or 0
-                for name, table in tables.items()
+                name: session.scalar(select(func.count()).select_from(table)) or 0 for name, table in tables.items()
             }
             return found | {"schema_revision": current_revision(session.connection())}
 
@@ -249,9 +242,7 @@ class Store:
             yield session
 
 
-def _conversation(
-    session: Session, user: str, conversation_id: str, *, lock: bool = False
-) -> ConversationRow:
+def _conversation(session: Session, user: str, conversation_id: str, *, lock: bool = False) -> ConversationRow:
     query = select(ConversationRow).filter_by(id=conversation_id, user_id=user)
     row = session.scalar(query.with_for_update() if lock else query)
     if row is None:

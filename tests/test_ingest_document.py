@@ -42,9 +42,7 @@ def read(text: str, suffix: str = ".txt", count: int = 1) -> Document | None:
         paths = [Path(folder, f"{letter}{suffix}") for letter in string.ascii_lowercase[:count]]
         for path in paths:
             path.write_bytes(
-                ("plain words to start with, so that this is text " * 40 + "\n" + text).encode(
-                    "utf-8", "replace"
-                )
+                ("plain words to start with, so that this is text " * 40 + "\n" + text).encode("utf-8", "replace")
             )
         try:
             return load(paths)
@@ -91,9 +89,7 @@ def test_every_offset_has_its_span_line_and_sections(text: str, suffix: str) -> 
         assert span.start <= offset < span.end
         assert document.line_of(offset) == span.line
         path = document.section_path(offset)
-        assert list(path) == [
-            section for section in document.sections if section.start <= offset < section.end
-        ]
+        assert list(path) == [section for section in document.sections if section.start <= offset < section.end]
         assert document.section_at(offset) == (path[-1] if path else None)
     for outside in (-1, len(document.text)):
         with pytest.raises(IndexError):
@@ -128,9 +124,7 @@ def document_of(text: str, *sections: Section) -> Document:
 
 
 def test_anchors_are_the_first_tokens_of_the_header() -> None:
-    document = document_of(
-        "x ARTICLE I TERM AND END y", Section("ARTICLE I TERM AND END", 1, 2, 26, 24, "article")
-    )
+    document = document_of("x ARTICLE I TERM AND END y", Section("ARTICLE I TERM AND END", 1, 2, 26, 24, "article"))
     anchors = encode(document, words, anchor_tokens=3).anchors
     encoded = encode(document, words, anchor_tokens=99)
     assert anchors == encoded.anchors[:3]
@@ -148,9 +142,7 @@ def test_tokens_that_share_a_character_are_all_found() -> None:
         encoded.char_range(3, 5)
 
 
-@pytest.mark.parametrize(
-    "offsets", [[(0, 1)], [(0, 1), (0, 0)], [(0, 1), (1, 99)], [(1, 2), (0, 2)], [(1, 0), (1, 1)]]
-)
+@pytest.mark.parametrize("offsets", [[(0, 1)], [(0, 1), (0, 0)], [(0, 1), (1, 99)], [(1, 2), (0, 2)], [(1, 0), (1, 1)]])
 def test_wrong_offsets_are_refused(offsets: list[tuple[int, int]]) -> None:
     with pytest.raises(ValueError, match=r"token|offsets"):
         encode(document_of("ab"), lambda text: ([7, 8], offsets))

@@ -8,9 +8,7 @@ from ingest.document import Section
 from ingest.headings import find_sections
 from ingest.lines import split_pages
 
-FILLER = (
-    "The parties have agreed on this clause after long negotiations and in good faith, each for its own part."
-)
+FILLER = "The parties have agreed on this clause after long negotiations and in good faith, each for its own part."
 
 WORDS = ("Alpha", "Beta", "Gamma", "Delta", "Epsilon")
 
@@ -133,9 +131,7 @@ STYLES = {
         ],
     ),
     "schedules restart the count": (
-        clauses(
-            "1. Sale", "2. Price", "SCHEDULE 1\nTHE GOODS", "1. Steel", "2. Coal", "Exhibit B – Form of Note"
-        ),
+        clauses("1. Sale", "2. Price", "SCHEDULE 1\nTHE GOODS", "1. Steel", "2. Coal", "Exhibit B – Form of Note"),
         [
             (1, "1. Sale"),
             (1, "2. Price"),
@@ -287,9 +283,7 @@ def test_running_headers_footers_and_page_numbers_are_no_headers() -> None:
         bounds.append((len(text), len(text) + len(page)))
         text += page
     found = find_sections(split_pages(text, bounds), len(text))
-    assert [s.title for s in found] == [
-        f"{number}. Clause {word}" for number, word in enumerate(WORDS, start=1)
-    ]
+    assert [s.title for s in found] == [f"{number}. Clause {word}" for number, word in enumerate(WORDS, start=1)]
 
 
 @pytest.mark.parametrize(
@@ -306,17 +300,30 @@ def test_not_every_line_in_capitals_is_a_header(line: str) -> None:
     assert outline(text) == [(1, "1. Sale"), (1, "2. Law")]
 
 
+def test_a_clause_in_capitals_is_no_header_but_its_title_is() -> None:
+    text = (
+        "1. Sale\n" + FILLER + "\n2. Warranty\n" + FILLER + "\n"
+        "THERE IS NO WARRANTY FOR THE GOODS TO THE EXTENT PERMITTED BY\nAPPLICABLE LAW. EXCEPT WHEN SO "
+        "STATED THE SELLER PROVIDES\nTHEM AS THEY ARE.\n"
+        "LIMITATION OF LIABILITY\nIN NO EVENT SHALL THE SELLER BE LIABLE FOR ANY LOSS OF THE\nBUYER.\n"
+    )
+    assert [title for _, title in outline(text)] == ["1. Sale", "2. Warranty", "LIMITATION OF LIABILITY"]
+    numbered = "1. THE GOODS ARE PROVIDED AS IS AND WITHOUT ANY EXPRESS OR\nIMPLIED WARRANTY. NONE IS GIVEN.\n"
+    assert outline(numbered) == [(1, "1. THE GOODS ARE PROVIDED AS IS")]
+
+
+def test_an_item_alone_is_no_list() -> None:
+    text = "1. Steps\nWe protect you with two steps:\n(1) assert copyright, and (2) offer this licence.\n"
+    assert outline(text) == [(1, "1. Steps")]
+
+
 def test_numbers_in_prose_are_no_headers() -> None:
     text = "It cost\n2.5 million dollars, of which\n1. May 2019 saw half.\n21925 W. Field\n(608) 555\n1/12\n"
     assert outline(text) == []
 
 
 def test_signatures_and_whereas_are_named_by_their_first_words() -> None:
-    text = (
-        "WHEREAS, the seller makes steel;\n1. Sale\n"
-        + FILLER
-        + "\nIN WITNESS WHEREOF, the parties have signed.\n"
-    )
+    text = "WHEREAS, the seller makes steel;\n1. Sale\n" + FILLER + "\nIN WITNESS WHEREOF, the parties have signed.\n"
     assert outline(text) == [(1, "WHEREAS"), (1, "1. Sale"), (1, "IN WITNESS WHEREOF")]
     assert {s.kind for s in sections(text)} == {"recitals", "section", "signatures"}
 
@@ -336,9 +343,7 @@ def test_markdown_headers_nest_and_code_holds_none() -> None:
 
 
 def test_markdown_contract_keeps_its_dotted_clauses() -> None:
-    text = (
-        "# Lease\n\n## 1. Rent\n\n1.1 Amount. Ten dollars.\n\n1.2 Date. In May.\n\n## 2. Term\n\nOne year.\n"
-    )
+    text = "# Lease\n\n## 1. Rent\n\n1.1 Amount. Ten dollars.\n\n1.2 Date. In May.\n\n## 2. Term\n\nOne year.\n"
     assert outline(text, markdown=True) == [
         (1, "Lease"),
         (2, "1. Rent"),
@@ -356,9 +361,7 @@ def test_titles_are_one_line_and_short() -> None:
 def test_a_long_document_is_read_in_linear_time() -> None:
     import time
 
-    text = (
-        "".join(clauses(f"{n}. Clause Number {n}", f"{n}.1 Terms", f"{n}.2 Costs") for n in range(1, 190)) * 4
-    )
+    text = "".join(clauses(f"{n}. Clause Number {n}", f"{n}.1 Terms", f"{n}.2 Costs") for n in range(1, 190)) * 4
     begun = time.perf_counter()
     assert len(sections(text)) >= 189 * 3
     assert time.perf_counter() - begun < 5

@@ -102,9 +102,7 @@ def test_several_paths_keep_their_order_and_equal_names_stay_apart(tmp_path: Pat
 def test_unsupported_kinds_name_what_is_supported(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(b"PK\x03\x04 content")
-    with pytest.raises(
-        UnsupportedFileError, match=rf"^{name} .*PDF, plain text, Markdown and source code\.$"
-    ):
+    with pytest.raises(UnsupportedFileError, match=rf"^{name} .*PDF, plain text, Markdown and source code\.$"):
         load([path])
 
 
@@ -116,6 +114,16 @@ def test_missing_and_unopenable_paths(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.txt")
     with pytest.raises(UnsupportedFileError, match="not a regular file"):
         load([tmp_path / "pipe.txt"])
+
+
+def test_strange_file_names_stay_on_one_line(tmp_path: Path) -> None:
+    for number, name in enumerate((b"new\nline.txt", b"latin-\xe9.txt", b"bell\x07.txt")):
+        with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
+            file.write(f"text {number}".encode())
+    document = load([tmp_path])
+    headers = [document.text[s.start : s.header_end] for s in document.sections]
+    assert headers == ["File: bell.txt", "File: latin-\ufffd.txt", "File: new line.txt"]
+    document.text.encode("utf-8")
 
 
 def test_a_named_link_is_followed(tmp_path: Path) -> None:
@@ -162,9 +170,7 @@ def test_cancel_and_progress(folder: Path) -> None:
 
 def test_a_contract_named_txt_gets_its_sections(tmp_path: Path) -> None:
     path = tmp_path / "lease.txt"
-    path.write_text(
-        "LEASE AGREEMENT\n\n1. RENT\nThe rent is ten.\n1.1 Due Date. In May.\n2. TERM\nOne year.\n"
-    )
+    path.write_text("LEASE AGREEMENT\n\n1. RENT\nThe rent is ten.\n1.1 Due Date. In May.\n2. TERM\nOne year.\n")
     document = load([path])
     assert [(s.level, s.title) for s in document.sections] == [
         (1, "LEASE AGREEMENT"),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader, PdfWriter
 from pypdf.constants import PageLabelStyle
+from pypdf.generic import EncodedStreamObject, NameObject
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
@@ -20,6 +22,7 @@ from ingest.document import (
     LimitError,
     NoTextError,
 )
+from ingest.pdf_damage import PART_MISSING, inflate_fault
 from ingest.pdf_worker import truncation
 
 BODY = "The parties agree on this clause, each for its own part, and in good faith from the first day on."
@@ -44,9 +47,7 @@ def page(canvas: Canvas, *rows: str, size: float = 10, font: str = "Helvetica") 
 
 def contract(canvas: Canvas, pages: int = 3) -> None:
     for number in range(1, pages + 1):
-        page(
-            canvas, f"{number}. CLAUSE {'ABCDEFGH'[number - 1]}", BODY, f"{number}.1 Terms. {BODY[:60]}", BODY
-        )
+        page(canvas, f"{number}. CLAUSE {'ABCDEFGH'[number - 1]}", BODY, f"{number}.1 Terms. {BODY[:60]}", BODY)
 
 
 def picture(canvas: Canvas) -> None:
@@ -243,6 +244,41 @@ def test_sloppy_but_whole_files_are_read_with_a_warning(tmp_path: Path) -> None:
         assert document.report.warnings, kind
 
 
+def squeezed(tmp_path: Path, spoil: Callable[[bytes], bytes]) -> Document:
+    """Three pages whose second one has its compressed content replaced by `spoil(content)`."""
+    writer = PdfWriter(clone_from=io.BytesIO(make(contract)))
+    content = EncodedStreamObject()
+    rows = "".join(f"BT /F1 10 Tf 72 {780 - n} Td (row {n} with words {n * n}) Tj ET\n" for n in range(200))
+    content[NameObject("/Filter")] = NameObject("/FlateDecode")
+    content._data = spoil(zlib.compress(rows.encode()))
+    writer.pages[1][NameObject("/Contents")] = writer._add_object(content)
+    out = io.BytesIO()
+    writer.write(out)
+    return loaded(tmp_path, out.getvalue())
+
+
+def test_a_page_whose_content_is_cut_short_is_not_taken_for_read(tmp_path: Path) -> None:
+    report = squeezed(tmp_path, lambda content: content[: len(content) // 2]).report
+    assert report.pages_unread == (2,) and report.unread[0].reason.startswith("damaged")
+    flipped = squeezed(tmp_path, lambda content: content[:300] + b"\xff\xff\xff\xff" + content[304:]).report
+    assert flipped.pages_unread == (2,)
+
+
+def test_streams_that_end_early_are_told_from_whole_ones() -> None:
+    whole = zlib.compress(b"some words of a page " * 500)
+    assert inflate_fault(whole) is None and inflate_fault(whole + b"\r\n") is None and inflate_fault(b"") is None
+    assert {inflate_fault(whole[:cut]) for cut in range(3, len(whole) - 4)} == {PART_MISSING}
+
+
+def test_a_wrong_checksum_is_a_warning_and_a_missing_one_is_nothing(tmp_path: Path) -> None:
+    wrong = squeezed(tmp_path, lambda content: content[:-4] + b"\0\0\0\0")
+    assert wrong.report.unread == () and any("page 2" in warning for warning in wrong.report.warnings)
+    for junk in (0, 4):  # the checksum is the last four bytes
+        document = squeezed(tmp_path, lambda content, junk=junk: content[: len(content) - junk])  # type: ignore[misc]
+        assert document.report.unread == () and document.report.warnings == ()
+        assert "row 199 with words" in document.text
+
+
 def test_missing_pages_are_not_hidden(tmp_path: Path) -> None:
     data = make(contract)
     assert b"/Count 3" in data
@@ -253,9 +289,7 @@ def test_missing_pages_are_not_hidden(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "data", [b"%PDF-1.7\nrubbish\n%%EOF\n", b"%PDF-1.7\n" + b"\x00\xff" * 500 + b"%%EOF", b"%PDF-"]
 )
-def test_rubbish_is_refused_in_one_sentence(
-    tmp_path: Path, data: bytes, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_rubbish_is_refused_in_one_sentence(tmp_path: Path, data: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(BrokenFileError, match=r"^file\.pdf is [^\n]*\.$"):
         loaded(tmp_path, data)
     assert capfd.readouterr() == ("", "")
@@ -294,9 +328,7 @@ def test_a_broken_pdf_in_a_folder_is_listed_and_the_rest_is_read(tmp_path: Path)
     (tmp_path / "c.txt").write_text("hello")
     document = load([tmp_path])
     assert [s.title for s in document.sections if s.kind == "file"] == ["a.pdf", "c.txt"]
-    assert [(item.path, "cut short" in item.reason) for item in document.report.files_unread] == [
-        ("b.pdf", True)
-    ]
+    assert [(item.path, "cut short" in item.reason) for item in document.report.files_unread] == [("b.pdf", True)]
     assert document.report.pages == 3
     start, _ = document.page_text("a.pdf", 1)
     assert document.text[start:].startswith("1. CLAUSE A")

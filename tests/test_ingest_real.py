@@ -91,9 +91,7 @@ def expected() -> list[tuple[int, str, int]]:
     rows = [(1, title, page) for title, page in (*ARTICLES, *OTHERS)]
     rows += [(2, f"1.{number} “{term}”", page) for number, (term, page) in enumerate(DEFINED, start=1)]
     rows += [(2, title, page) for title, page in CLAUSES]
-    rows += [
-        (3, f"{parent}.{n} ", page) for parent, pages in SUBCLAUSES for n, page in enumerate(pages, start=1)
-    ]
+    rows += [(3, f"{parent}.{n} ", page) for parent, pages in SUBCLAUSES for n, page in enumerate(pages, start=1)]
     rows += [(3, f"({'abcd'[n]}) ", page) for _, pages in ITEMS for n, page in enumerate(pages)]
     return rows
 
@@ -117,9 +115,7 @@ def test_sections_against_the_list_made_by_reading(contract: Document) -> None:
     found = [(s.level, s.title, contract.span_at(s.start).page or 0) for s in contract.sections]
     missed, open_ = [], list(found)
     for level, title, page in wanted:
-        match = next(
-            (row for row in open_ if (row[0], row[2]) == (level, page) and row[1].startswith(title)), None
-        )
+        match = next((row for row in open_ if (row[0], row[2]) == (level, page) and row[1].startswith(title)), None)
         if match is None:
             missed.append((level, title, page))
         else:
@@ -136,9 +132,7 @@ def test_sections_against_the_list_made_by_reading(contract: Document) -> None:
 def test_a_quote_is_found_in_its_section(contract: Document) -> None:
     path = contract.section_path(contract.text.index("New York, New York or Rome, Italy"))
     assert [section.title for section in path] == ["1. DEFINITIONS", "1.7 “Business Day”"]
-    clause: Section | None = contract.section_at(
-        contract.text.index("but not to exceed one hundred eighty (180) days")
-    )
+    clause: Section | None = contract.section_at(contract.text.index("but not to exceed one hundred eighty (180) days"))
     assert clause is not None and clause.title.startswith("(c) If Aucta terminates")
 
 

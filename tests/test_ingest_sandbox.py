@@ -91,9 +91,7 @@ def test_the_child_cannot_write_files(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("do", ["die", "nonsense", "raise"])
-def test_a_child_that_fails_says_so_in_our_words(
-    source: Path, do: str, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_child_that_fails_says_so_in_our_words(source: Path, do: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(BrokenFileError, match=r"^file\.bin .*\.$") as caught:
         run(source, {"do": do})
     assert "secret" not in str(caught.value)

@@ -112,9 +112,7 @@ def test_a_conversation_about_an_unknown_document_is_not_made(store: Store) -> N
 def test_a_document_in_use_is_not_deleted(store: Store) -> None:
     store.add_document("ann", DOCUMENT)
     ids = [store.create_conversation("ann", "legal", f"case {n}", [DOCUMENT.id]).id for n in range(5)]
-    with pytest.raises(
-        ConflictError, match=r"lease\.pdf is used by .*“case 0”, “case 1”, “case 2” and 2 more"
-    ):
+    with pytest.raises(ConflictError, match=r"lease\.pdf is used by .*“case 0”, “case 1”, “case 2” and 2 more"):
         store.delete_document("ann", DOCUMENT.id)
     assert store.conversation("ann", ids[0]).document_ids == (DOCUMENT.id,)
     for conversation_id in ids:

@@ -111,9 +111,7 @@ def test_a_folder_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
 
 def test_foreign_keys_hold_in_the_migrated_database(tmp_path: Path) -> None:
     store = Store.open(tmp_path)
-    message = (
-        "INSERT INTO messages (conversation_id, seq, session, role, content, status, created_at) VALUES "
-    )
+    message = "INSERT INTO messages (conversation_id, seq, session, role, content, status, created_at) VALUES "
     with pytest.raises(StorageError, match="FOREIGN KEY"), store._begin() as session:
         session.execute(text(message + "('none', 0, 1, 'user', '', 'complete', '2026-01-01 00:00:00')"))
     store.close()

@@ -177,9 +177,7 @@ def test_the_answer_of_a_killed_process_is_broken_and_that_of_a_living_one_grows
     assert len(states()) == 3
 
 
-def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(
-    store: Store, tmp_path: Path
-) -> None:
+def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(store: Store, tmp_path: Path) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
     far = Store(tmp_path, process_tag="elsewhere/0000/7/99")
     begun = far.begin_answer("ann", conversation)

@@ -76,9 +76,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 @settings(max_examples=40, deadline=None)
 @given(question=TEXT, text=TEXT, status=st.sampled_from(FINAL_STATUSES), answer=st.none() | ANSWERS)
-def test_messages_round_trip(
-    store: Store, question: str, text: str, status: str, answer: AnswerRecord | None
-) -> None:
+def test_messages_round_trip(store: Store, question: str, text: str, status: str, answer: AnswerRecord | None) -> None:
     conversation = store.create_conversation("ann", "legal", question)
     asked = store.append("ann", conversation.id, "user", question)
     begun = store.begin_answer("ann", conversation.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from assistant.errors import AssistantError
 from assistant.reading import ReadDocument, ReadJob
 from assistant.service import Service
 from assistant.web import views
-from ingest import IngestError
+from ingest import Document, IngestError
 from sparse_backend import BackendError
 from storage import Message, StorageError
 
@@ -44,7 +44,10 @@ class Desk:
 
     def upload(self, user: str, paths: Sequence[str]) -> Iterator[View]:
         """Reads uploaded files as one document and opens a conversation on it."""
+        yield View()
         files = [Path(path) for path in paths]
+        if not files:
+            return
         name = files[0].name if len(files) == 1 else f"{len(files)} files"
         if self._reading.get(user) and self._reading[user].running:
             yield View(status=views.status("Another document is being read; wait for it or cancel it.", "error"))
@@ -141,6 +144,7 @@ class Desk:
 
     def follow(self, user: str, conversation_id: str) -> Iterator[View]:
         """Shows an answer that was already growing when the page was loaded."""
+        yield View()  # a generator that yields nothing would empty the page
         job = self._service.chat.job(conversation_id) if conversation_id else None
         if job is None or job.user != user:
             return
@@ -149,7 +153,7 @@ class Desk:
             yield View(chat=[*shown, {"role": "assistant", "content": views.plain(job.text)}], busy="answering")
         yield self.open(user, conversation_id)
 
-    def _document(self, user: str, conversation_id: str) -> Iterator[View]:
+    def _document(self, user: str, conversation_id: str) -> Generator[View, None, ReadDocument]:
         """The conversation's document, opened again after a restart; a generator that returns it."""
         conversation = self._service.store.conversation(user, conversation_id)
         if not conversation.document_ids:
@@ -188,7 +192,7 @@ class Desk:
         messages = self._service.store.messages(user, conversation_id)
         return next(message for message in messages if message.id == message_id)
 
-    def _text(self, user: str, conversation_id: str) -> Any:
+    def _text(self, user: str, conversation_id: str) -> Document:
         conversation = self._service.store.conversation(user, conversation_id)
         held = self._service.reader.library.get(conversation.document_ids[0]) if conversation.document_ids else None
         if held is None:
@@ -199,5 +203,3 @@ class Desk:
         if message is None or message.answer is None or not message.answer.citations:
             return ""
         return self.cite(user, conversation_id, message.id or 0, 1).viewer or ""
-
-

@@ -34,11 +34,12 @@ def build(desk: Desk, profile: Profile) -> gr.Blocks:
                 conversations = gr.HTML(elem_id="conversations", js_on_load=_CLICKS)
             with gr.Column(scale=5):
                 upload = gr.File(
-                    label=profile.greeting,
+                    label="Documents",
+                    show_label=False,
                     file_count="multiple",
                     file_types=FILE_TYPES,
                     elem_id="upload",
-                    height=110,
+                    height=150,
                 )
                 status = gr.HTML(elem_id="status")
                 cancel = gr.Button("Cancel reading", visible=False, elem_id="cancel")
@@ -78,8 +79,7 @@ def build(desk: Desk, profile: Profile) -> gr.Blocks:
             yield from map(_updates, desk.follow(_user(request), chosen))
 
         def add(files: list[str] | None, request: gr.Request) -> Iterator[list[Any]]:
-            if files:
-                yield from map(_updates, desk.upload(_user(request), files))
+            yield from map(_updates, desk.upload(_user(request), files or []))
 
         def ask(text: str, chosen: str, request: gr.Request) -> Iterator[list[Any]]:
             for view in desk.ask(_user(request), chosen, text):
@@ -136,5 +136,5 @@ def _updates(view: View) -> list[Any]:
     if view.busy is None:
         return [*updates, gr.skip(), gr.skip(), gr.skip()]
     answering = view.busy == "answering"
-    buttons = (view.busy == "reading", not answering, answering)
-    return [*updates, *(gr.update(visible=visible) for visible in buttons)]
+    shown = {"Cancel reading": view.busy == "reading", "Ask": not answering, "Stop": answering}
+    return [*updates, *(gr.update(value=label, visible=visible) for label, visible in shown.items())]

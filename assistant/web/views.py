@@ -46,7 +46,8 @@ def conversation_list(conversations: Sequence[Conversation], chosen: str) -> str
     if not conversations:
         return '<p class="empty">No conversations yet.</p>'
     rows = (
-        f'<button type="button" class="conversation{" chosen" if item.id == chosen else ""}" data-id="{escape(item.id)}"'
+        f'<button type="button" class="conversation{" chosen" if item.id == chosen else ""}"'
+        f' data-id="{escape(item.id)}"'
         f' aria-current="{"true" if item.id == chosen else "false"}">{escape(item.title)}'
         f"<small>{item.updated_at:%d %b %Y, %H:%M} UTC</small></button>"
         for item in conversations
@@ -81,9 +82,17 @@ def proof_line(record: AnswerRecord) -> str:
 def receipt(record: AnswerRecord) -> str:
     """Coverage and timings of one answer, in one line."""
     covered = Coverage(
-        record.tokens, record.tokens_read, record.pages, record.pages_unread, record.files, record.files_unread
+        record.tokens,
+        record.tokens_read,
+        record.pages,
+        record.pages_unread,
+        record.files,
+        record.files_unread,
     )
-    ended = {"length": " The answer reached its length limit.", "repeat": " The answer was ended as it repeated itself."}
+    ended = {
+        "length": " The answer reached its length limit.",
+        "repeat": " The answer was ended as it repeated itself.",
+    }
     how = f"{record.model}, {record.pattern}/{record.level}."
     return f"{covered.sentence()} {timing_sentence(record)}{ended.get(record.finish_reason, '')} {how}"
 
@@ -131,7 +140,8 @@ def _sheet(document: Document, offset: int, mark: tuple[int, int] | None) -> str
         low, high = max(start, mark[0]), min(end, mark[1])
         before, cited, after = document.text[start:low], document.text[low:high], document.text[high:end]
         body = f'{escape(before)}<mark tabindex="-1">{escape(cited)}</mark>{escape(after)}'
-    return f'<section class="sheet"><header>{_head(document, offset)}</header><div class="page">{body.strip()}</div></section>'
+    head = _head(document, offset)
+    return f'<section class="sheet"><header>{head}</header><div class="page">{body.strip()}</div></section>'
 
 
 def _head(document: Document, offset: int) -> str:
@@ -154,7 +164,9 @@ def _head(document: Document, offset: int) -> str:
 def _lines_around(document: Document, offset: int) -> tuple[int, int]:
     spans = document.spans
     here = next(index for index, span in enumerate(spans) if span.start <= offset < span.end)
-    same = [i for i in range(max(0, here - AROUND), min(len(spans), here + AROUND + 1)) if spans[i].path == spans[here].path]
+    same = [
+        i for i in range(max(0, here - AROUND), min(len(spans), here + AROUND + 1)) if spans[i].path == spans[here].path
+    ]
     return spans[same[0]].start, spans[same[-1]].end
 
 
@@ -163,4 +175,8 @@ def _short(text: str, longest: int = 220) -> str:
 
 
 def _kind(citation: CitationRecord) -> str:
-    return "quoted literally" if citation.kind == "quote" else "holds what the answer says; read by the model while answering"
+    return (
+        "quoted literally"
+        if citation.kind == "quote"
+        else "holds what the answer says; read by the model while answering"
+    )

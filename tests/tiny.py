@@ -1,0 +1,98 @@
+"""Tiny random decoders for tests of sparse_backend: 3 layers, 97 tokens of vocabulary, saved as safetensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
+
+from sparse_backend import Decoder, Engine, EngineOptions, load_decoder
+from sparse_backend.pattern import Pattern, Schedule
+
+VOCAB = 97
+LIMIT = 512
+SIZES: dict[str, Any] = {
+    "vocab_size": VOCAB,
+    "hidden_size": 48,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 6,
+    "num_key_value_heads": 2,
+    "head_dim": 8,
+    "max_position_embeddings": LIMIT,
+    "initializer_range": 0.3,  # far from uniform attention, so that a wrong mask shows in the logits
+    "bos_token_id": None,
+    "eos_token_id": None,
+}
+
+
+def llama(**changes: Any) -> Any:
+    """A Llama config."""
+    return LlamaConfig(**{**SIZES, **changes})
+
+
+def qwen2(**changes: Any) -> Any:
+    """A Qwen2 config: biases on q, k and v."""
+    return Qwen2Config(**{**SIZES, **changes})
+
+
+def build(config: Any, seed: int = 0) -> Any:
+    """A random model with transformers' own eager attention; biases are random too, not zero."""
+    torch.manual_seed(seed)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager").eval()
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(std=0.5)
+    return model
+
+
+def save(folder: Path, config: Any, seed: int = 0) -> Path:
+    """Saves a random model in `folder`."""
+    build(config, seed).save_pretrained(folder)
+    return folder
+
+
+def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
+    """The decoder saved in `folder`."""
+    return load_decoder("tiny", str(folder), dtype, folder / "fingerprints.json")
+
+
+def engine(decoder: Decoder, segments: Path, **options: Any) -> Engine:
+    """An engine with small chunks, and with windows far below the presets' so that short documents are sparse."""
+    made = Engine(decoder, EngineOptions(**{"segments": segments, "chunk": 16, **options}))
+    if made.options.pattern == "headers":
+        made.schedule = Schedule(
+            Pattern("headers", 24, sink=4, anchors=True), Pattern("headers", 8, sink=4, anchors=True)
+        )
+    return made
+
+
+def tokens(n: int, seed: int = 0) -> list[int]:
+    """n random token ids."""
+    return torch.randint(VOCAB, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+class Counting:
+    """Stands in for a decoder and notes every forward call: (position, token ids)."""
+
+    def __init__(self, decoder: Decoder) -> None:
+        self.calls: list[tuple[int, list[int]]] = []
+        self._decoder = decoder
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decoder, name)
+
+    def forward(self, token_ids: Sequence[int], position: int, step: Any) -> Tensor | None:
+        """Decoder.forward, noted."""
+        self.calls.append((position, list(token_ids)))
+        return self._decoder.forward(token_ids, position, step)
+
+    @property
+    def fed(self) -> int:
+        """How many tokens went through the model."""
+        return sum(len(token_ids) for _, token_ids in self.calls)
