@@ -24,19 +24,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "read":
             return read(options)
-        from assistant.errors import AssistantError
-        from sparse_backend import BackendError
-        from storage import StorageError
-
-        try:
-            return {"serve": serve, "ask": ask, "doctor": doctor}[options.command](options)
-        except (AssistantError, BackendError, StorageError) as error:
-            return fail(error)
+        return {"serve": serve, "ask": ask, "doctor": doctor}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
         print("Stopped.", file=sys.stderr)
         return 130
+    except Exception as error:
+        if expected(error):
+            return fail(error)
+        raise
+
+
+def expected(error: Exception) -> bool:
+    """Whether the error's text is meant for the user; asked late, as these packages take seconds to import."""
+    from assistant.errors import AssistantError
+    from sparse_backend import BackendError
+    from storage import StorageError
+
+    return isinstance(error, AssistantError | BackendError | StorageError)
 
 
 def quiet_libraries() -> None:
@@ -59,12 +65,11 @@ def fail(error: Exception) -> int:
 def read(options: argparse.Namespace) -> int:
     """`read PATH…`: sections, anchors, tokens, pages, and what was not read."""
     from assistant.listing import listing, outline
-
-    tokenizer = None
-    from assistant.tokenizer import Tokenizer
     from ingest import encode, load
 
     document = load([Path(path) for path in options.paths])
+    from assistant.tokenizer import Tokenizer
+
     tokenizer = Tokenizer.load(model_folder(options))
     encoded = encode(document, tokenizer)
     if options.json:
@@ -78,18 +83,23 @@ def ask(options: argparse.Namespace) -> int:
     """`ask PATH… -q QUESTION`: an answer with citations and the receipt."""
     from assistant.errors import EmptyQuestionError
     from assistant.listing import answer_json, receipt_lines
-    from assistant.service import Service
 
     start = time.perf_counter()
     if not options.question.strip():
         raise EmptyQuestionError("The question is empty; type what you want to know after -q.")
-    check_paths(options.paths)
-    service = Service(service_options(options))
-    conversation = service.store.conversation(options.user, options.conversation) if options.conversation else None
-    source = [Path(path) for path in options.paths] if options.paths else document_of(conversation)
-    job = service.reader.start(source)
+    held = parse_first(options)
+    from assistant.service import Service
+
     try:
-        document = job.result(watch=None if options.json else show_progress)
+        service = Service(service_options(options))
+    except BaseException:
+        if held and held.new:
+            library(options).delete(held.id)
+        raise
+    conversation = service.store.conversation(options.user, options.conversation) if options.conversation else None
+    job = service.reader.start(held or document_of(conversation))
+    try:
+        document = job.result(watch=show_progress if sys.stderr.isatty() else None)
     finally:
         job.cancel()
     if conversation is None:
@@ -120,13 +130,17 @@ def document_of(conversation: Any) -> str:
     return str(conversation.document_ids[0])
 
 
-def check_paths(paths: Sequence[str]) -> None:
-    """A missing file is told before a model is loaded."""
-    from ingest import IngestError
+def parse_first(options: argparse.Namespace) -> Any:
+    """The parsed document of the command line's paths, so that a wrong file is told before a model is loaded."""
+    return library(options).add([Path(path) for path in options.paths]) if options.paths else None
 
-    for path in paths:
-        if not Path(path).exists():
-            raise IngestError(f"There is no file or folder “{path}”; check the name.")
+
+def library(options: argparse.Namespace) -> Any:
+    """The documents in the data folder."""
+    from assistant.library import Library
+    from ingest import Limits
+
+    return Library(Path(options.data_dir).expanduser() / "documents", Limits())
 
 
 def show_progress(state: Any) -> None:
@@ -239,7 +253,7 @@ def shared_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id or local Hugging Face folder")
     command.add_argument("--bot", default="legal")
     command.add_argument("--pattern", default=env("PATTERN", "headers"))
-    command.add_argument("--level", default=env("LEVEL", "balanced"))
+    command.add_argument("--level", default=env("LEVEL", "auto"), help="auto, faithful, balanced or fast")
     command.add_argument("--impl", default=env("IMPL", "cpu"))
     command.add_argument("--json", action="store_true")
 

@@ -21,11 +21,15 @@ _STATUS = {"cancelled": "stopped"}
 
 
 class Chat:
-    """Questions and answers of any user's conversations."""
+    """Questions and answers of any user's conversations.
 
-    def __init__(self, store: Store, bot: Bot) -> None:
+    Without `remember` each question is answered from the document alone: very small models copy what they said before.
+    """
+
+    def __init__(self, store: Store, bot: Bot, *, remember: bool = True) -> None:
         self._store = store
         self._bot = bot
+        self._remember = remember
         self._jobs: dict[str, AnswerJob] = {}
         self._lock = threading.Lock()
 
@@ -45,7 +49,7 @@ class Chat:
         """
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
-        turns = turns_of(self._store.messages(user, conversation_id))
+        turns = turns_of(self._store.messages(user, conversation_id)) if self._remember else []
         self._store.append(user, conversation_id, "user", question)
         answer_id = _id(self._store.begin_answer(user, conversation_id))
         text, status, record, stored = "", "error", None, False
@@ -107,7 +111,7 @@ class Chat:
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
             job = AnswerJob(self, user, conversation_id, question, document)
             self._jobs[conversation_id] = job
-        job.begin()
+            job.begin()  # within the lock: a job that has not begun does not count as running
         return job
 
     def job(self, conversation_id: str) -> AnswerJob | None:

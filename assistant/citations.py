@@ -20,7 +20,16 @@ from ingest import Document, Encoded
 from storage import CitationRecord
 
 Mass = npt.NDArray[np.float32]
-_QUOTED = re.compile(r"[\"“„]([^\"“”„]{12,600})[\"”]")
+_QUOTED = re.compile(r"[\"“„]([^\"“”„]{1,600})[\"”]")
+_REFERENCE = re.compile(r"\b(?:sections?|articles?|clauses?|paragraphs?|pages?|no\.)\s*\d+(?:\.\d+)*", re.IGNORECASE)
+_SILENT = re.compile(
+    r"^\W*not (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)\b"
+    r"|\bnot (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)(?: anywhere)? (?:in|by) (?:the|this) "
+    r"(?:document|agreement|contract|text)\b"
+    r"|\b(?:is|are) not (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)(?=\W*$)"
+    r"|\b(?:does|do) not (?:\w+ )?(?:state|specify|mention|say)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:[’'-][^\W\d_]+)*")
 _NUMBERS = {
     name: str(value)
@@ -150,6 +159,7 @@ _COMMON = frozenset(
         "yes",
     ]
 )
+SHORTEST = 12  # characters of a quotation that is looked up; shorter ones are mostly defined terms
 LIMIT = 3  # citations per answer
 ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a passage must hold
 
@@ -172,7 +182,12 @@ class Citer:
         self._index = LiteralIndex(document.text)
         self._terms = [_terms(document.text[passage.start : passage.end]) for passage in self._passages]
         self._spread = Counter(term for terms in self._terms for term in terms)
-        self._bounds = np.array([(encoded.token_at(p.start), encoded.token_at(p.end - 1) + 1) for p in self._passages])
+        self._bounds = np.array(
+            [
+                (encoded.token_at(p.start), min(encoded.token_at(p.end - 1) + 1, len(encoded.token_ids)))
+                for p in self._passages
+            ]
+        )
 
     def prove(self, answer: str, question: str, evidence: Mass) -> Proof:
         """Citations for `answer`. `evidence` [document tokens]: attention mass while it was generated."""
@@ -199,6 +214,8 @@ class Citer:
         missing: list[str] = []
         for match in _QUOTED.finditer(answer):
             quote = match.group(1).strip().rstrip(".,;:")
+            if len(quote) < SHORTEST:
+                continue
             places = self._index.find(quote)
             if not places:
                 missing.append(quote)
@@ -212,13 +229,14 @@ class Citer:
     def _passages_for(self, answer: str, question: str, attention: Mass) -> list[tuple[int, int, str, float]]:
         """The passages that hold what the answer says, those looked at most first."""
         asked = _terms(question)
-        wanted = {term for term in _terms(answer) if term not in asked} or _terms(answer)
+        said = _terms(_REFERENCE.sub(" ", answer)) or _terms(answer)  # “Section 5” need not stand in Section 5
+        wanted = said - asked or said
         weights = {term: self._rarity(term) for term in wanted}
         total = sum(weights.values())
         if not total:
             return []
         held = [sum(weights[term] for term in wanted & terms) / total for terms in self._terms]
-        figures = {term for term in wanted if term[0].isdigit()}
+        figures = {term for term in said if term[0].isdigit()}  # those of the question too: it may be leading
         candidates = [
             (
                 share * (0.25 + float(attention[index])) * (1.0 + 0.5 * _overlap(asked, self._terms[index])),
@@ -271,10 +289,9 @@ def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: in
 
 
 def says_not_stated(answer: str) -> bool:
-    """Whether the answer says that the document does not hold it."""
-    return bool(
-        re.search(r"\bnot (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)\b", answer, re.IGNORECASE)
-    )
+    """Whether the answer says only that the document does not hold it: one with a figure says more, and needs proof."""
+    figures = any(character.isdigit() for character in _REFERENCE.sub(" ", answer))
+    return bool(_SILENT.search(answer)) and not figures
 
 
 def _terms(text: str) -> frozenset[str]:

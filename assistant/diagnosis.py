@@ -29,7 +29,8 @@ def best_dtype() -> str:
 
 def diagnose(options: ServiceOptions) -> dict[str, Any]:
     """Name → value, for people and as JSON. Raises BackendError for a wrong pattern, level or implementation."""
-    schedule = preset(options.pattern, options.level)
+    level = options.level if options.level != "auto" else "balanced" if options.model == "embedded" else "faithful"
+    schedule = preset(options.pattern, level)
     store = Store.open(options.data_dir)
     segments = SegmentStore(options.data_dir / "segments")
     segments.open()
@@ -44,7 +45,7 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "model": _model(options),
         "dtype": options.dtype,
         "kernel": parse_impl(options.impl).value,
-        "pattern": f"{options.pattern}, level {options.level} ({schedule.fingerprint})",
+        "pattern": f"{options.pattern}, level {level} ({schedule.fingerprint})",
         "data folder": str(options.data_dir.resolve()),
         "segments": f"{number} documents read, {size / 1e6:,.0f} MB",
         "database": ", ".join(f"{name} {value}" for name, value in store.counts().items()),

@@ -32,12 +32,13 @@ class LibraryFullError(IngestError):
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A parsed document in the library. `id`: hex SHA-256 of names and bytes; `parse_s` is 0 when it was there."""
+    """A parsed document in the library. `id`: hex SHA-256 of names and bytes; `new`: it was not there before."""
 
     id: str
     document: Document
     bytes: int
     parse_s: float
+    new: bool = False
 
 
 class Library:
@@ -61,8 +62,10 @@ class Library:
         document = load(paths, limits=self._limits, progress=progress, cancel=cancel)
         if identity is None:  # a folder: what was read out of it is what counts
             identity, size = document.content_hash, len(document.text.encode())
+            if (held := self.get(identity)) is not None:
+                return held
         self._keep(identity, document, paths)
-        return Held(identity, document, size, time.perf_counter() - start)
+        return Held(identity, document, size, time.perf_counter() - start, new=True)
 
     def get(self, document_id: str) -> Held | None:
         """The document with this id, or None when it is not in the library or was parsed by another version."""
@@ -109,7 +112,8 @@ def _identity(paths: Sequence[Path], limits: Limits) -> tuple[str | None, int]:
         if not path.is_file() or path.stat().st_size > limits.max_file_bytes:
             return None, 0  # a folder, or something that load() refuses with its own words
         with path.open("rb") as stream:
-            digest.update(f"{path.name}\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
+            name = path.name.encode("utf-8", "surrogateescape")  # a name may be any bytes
+            digest.update(name + f"\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
         size += path.stat().st_size
     return digest.hexdigest(), size
 

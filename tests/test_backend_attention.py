@@ -1,5 +1,6 @@
 """Attention: the CPU kernel against the specification, with tolerances that float64 gives."""
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,12 +15,19 @@ from sparse_backend.config import Impl
 from sparse_backend.kernels import reference
 from sparse_backend.layout import compile_layout
 from sparse_backend.pattern import Pattern
+from tests.tiny import one_thread
 
 LENGTHS = (1, 63, 111, 129, 300)
 WINDOWS = (1, 5, 64, 200, None)
 HEADS = {1: (2, 2), 3: (6, 2), 7: (7, 1)}
 DIM = 8
 EXACT = {torch.float64: 1e-13, torch.float32: 2e-6}  # a few hundred roundings of values near 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    with one_thread():
+        yield
 
 
 def tensors(heads: int, kv_heads: int, n: int, dtype: torch.dtype = torch.float64) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,7 +137,7 @@ def test_chunks_at_any_offset_equal_the_whole(
     for impl in Impl:
         parts = [
             sparse_attention(q[:, low:high], k, v, layout, offset=low, impl=impl)
-            for low, high in zip(cuts, cuts[1:], strict=False)
+            for low, high in itertools.pairwise(cuts)
         ]
         assert torch.allclose(torch.cat(parts), whole, atol=1e-13, rtol=0), impl
 
@@ -196,7 +204,7 @@ def test_global_rows_equal_the_formula_however_the_keys_are_split(n: int, group:
     q, k, v = tensors(*HEADS[group], n)
     i, j = torch.arange(n)[:, None], torch.arange(n)[None, :]
     want = truth(q, k, v, j <= i)[-length:]
-    parts = [(k[:, low:high], v[:, low:high]) for low, high in zip(cuts, cuts[1:], strict=False)]
+    parts = [(k[:, low:high], v[:, low:high]) for low, high in itertools.pairwise(cuts)]
     for impl in Impl:
         out, weights = global_attention(q[:, -length:], parts, impl=impl, probabilities=True)
         assert weights is not None and weights.shape == (q.shape[0], length, n)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,15 @@ def engine(decoder: Decoder, segments: Path, **options: Any) -> Engine:
 def tokens(n: int, seed: int = 0) -> list[int]:
     """n random token ids."""
     return torch.randint(VOCAB, (n,), generator=torch.Generator().manual_seed(seed)).tolist()
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch on one thread: on a busy machine, tiny matrices cost ten times as much on two."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 class Counting:

@@ -50,6 +50,7 @@ class Desk:
             return
         name = files[0].name if len(files) == 1 else f"{len(files)} files"
         if self._reading.get(user) and self._reading[user].running:
+            _discard(files)
             yield View(status=views.status("Another document is being read; wait for it or cancel it.", "error"))
             return
         job = self._reading[user] = self._service.reader.start(files)
@@ -63,9 +64,8 @@ class Desk:
         except EXPECTED as error:
             yield View(status=views.status(str(error), "error"), busy="")
         finally:
-            for file in files:  # the library has its own copy
-                with contextlib.suppress(OSError):
-                    file.unlink()
+            if not job.running:  # a page that was closed early leaves its files to the reading that goes on
+                _discard(files)
 
     def cancel(self, user: str) -> View:
         """Stops the reading that this user started."""
@@ -203,3 +203,10 @@ class Desk:
         if message is None or message.answer is None or not message.answer.citations:
             return ""
         return self.cite(user, conversation_id, message.id or 0, 1).viewer or ""
+
+
+def _discard(files: Sequence[Path]) -> None:
+    """Deletes uploaded files: the library has its own copies."""
+    for file in files:
+        with contextlib.suppress(OSError):
+            file.unlink()

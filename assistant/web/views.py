@@ -13,13 +13,15 @@ from assistant.reading import ReadState
 from ingest import Document
 from storage import AnswerRecord, CitationRecord, Conversation, Message
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>$])")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>$=:@])")
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)  # four of them would make a block of code
 AROUND = 40  # lines shown before and after a citation in a file without pages
 
 
 def plain(text: str) -> str:
     """`text` shown as it is: no markup in it works, so no image or link in it can load or lead anywhere."""
-    return _MARKDOWN.sub(r"\\\1", escape(text, quote=False))
+    escaped = _MARKDOWN.sub(r"\\\1", escape(text, quote=False))
+    return _INDENT.sub(lambda match: "&nbsp;" * len(match.group().expandtabs(4)), escaped)
 
 
 def status(message: str, kind: str = "info") -> str:
