@@ -55,7 +55,7 @@ def build(desk: Desk, profile: Profile) -> gr.Blocks:
                 with gr.Row():
                     question = gr.Textbox(
                         show_label=False,
-                        placeholder="Ask about the whole document, e.g. " + profile.examples[0],
+                        placeholder="Ask about the whole document",
                         lines=1,
                         max_lines=6,
                         scale=8,
