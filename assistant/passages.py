@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from ingest import Document
 
-_END = re.compile(r"[.;:?!][\"”’)\]]*(?=\s)|\n\s*\n")
+_END = re.compile(r"(?:[.;?!]|:(?=\s*\n))[\"”’)\]]*(?=\s)|\n\s*\n")
 _ABBREVIATION = re.compile(
     r"(?:\b(?:No|Inc|Ltd|Corp|Co|Sec|Art|Mr|Ms|Dr|St|U\.S|e\.g|i\.e|v|vs)|\b[A-Z]|(?:^|\n)\s*[\d.]+)$"
 )

@@ -1,4 +1,4 @@
-"""Small stand-ins for the big things: a tokenizer and a random decoder built in memory, an engine that says what it is told.
+"""Small stand-ins for the big things: a tokenizer and a random decoder in memory, an engine that says what it is told.
 
 The tokenizer is a byte-level BPE with ChatML markup; the decoder is a real Llama of three tiny layers. Everything
 between them and the tests is the real code.
@@ -7,6 +7,7 @@ between them and the tests is the real code.
 from __future__ import annotations
 
 import tempfile
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -28,6 +29,7 @@ from assistant.tokenizer import Tokenizer
 from ingest import Document, IngestReport, Limits, Section, Span, encode
 from sparse_backend import Answer, Decoder, Engine, EngineOptions, load_decoder
 from sparse_backend.engine import Cancel
+from sparse_backend.model import Step
 from sparse_backend.segment import Segment
 from storage import CitationRecord
 
@@ -37,7 +39,9 @@ CHATML = (
     "{% for message in messages %}<|im_start|>{{ message['role'] }}\n{{ message['content'] }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-NO_SYSTEM = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + CHATML
+NO_SYSTEM = (
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}" + CHATML
+)
 
 CONTRACT = """MASTER SERVICES AGREEMENT
 
@@ -95,8 +99,7 @@ def document(*pages: str, name: str = "deed.pdf", titles: Sequence[str] = (), la
         spans.append(Span(start, len(text), name, page=number, page_label=label))
     ends = [*(start for _, start, _ in heads[1:]), len(text)][: len(heads)]
     sections = tuple(
-        Section(title, 1, start, end, stop, "numbered")
-        for (title, start, stop), end in zip(heads, ends, strict=True)
+        Section(title, 1, start, end, stop, "numbered") for (title, start, stop), end in zip(heads, ends, strict=True)
     )
     return Document(name, text, sections, tuple(spans), IngestReport(1, len(pages)), "0" * 64)
 
@@ -173,9 +176,21 @@ def model_folder() -> str:
 
 @cache
 def decoder() -> Decoder:
-    """The tiny decoder, loaded the way every model is."""
+    """The tiny decoder, loaded the way every model is. It computes in one thread: more only wait for each other."""
     folder = model_folder()
-    return load_decoder("tiny", folder, torch.float32, Path(folder) / "fingerprints.json")
+    loaded = load_decoder("tiny", folder, torch.float32, Path(folder) / "fingerprints.json")
+    forward = loaded.forward
+
+    def alone(token_ids: Sequence[int], position: int, step: Step) -> torch.Tensor | None:
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        try:
+            return forward(token_ids, position, step)
+        finally:
+            torch.set_num_threads(threads)
+
+    loaded.forward = alone  # type: ignore[method-assign]
+    return loaded
 
 
 def engine(folder: Path, *, chunk: int = 64) -> Engine:
@@ -194,7 +209,7 @@ def reader(folder: Path, *, chunk: int = 64, on: Engine | None = None) -> Reader
 class ScriptedEngine(Engine):
     """Reads for real, then answers with `says`, looking at the token range `looks_at` of its context.
 
-    `tails` notes what it was asked.
+    `tails` notes what it was asked; `hold`, when set, is waited for after the first word.
     """
 
     def __init__(self, folder: Path, says: str = "") -> None:
@@ -203,6 +218,7 @@ class ScriptedEngine(Engine):
         self.looks_at: tuple[int, int] | None = None
         self.tails: list[list[int]] = []
         self.closed = 0
+        self.hold: threading.Event | None = None
 
     def ask(
         self,
@@ -219,6 +235,8 @@ class ScriptedEngine(Engine):
         try:
             for said, token in enumerate(ids, 1):  # noqa: B007
                 yield token
+                if self.hold:
+                    assert self.hold.wait(20)
                 if cancel and cancel():
                     break
         finally:
@@ -234,7 +252,7 @@ class ScriptedEngine(Engine):
 class ScriptedBot(Bot):
     """Yields the given answer word by word. `before` is called with each word: it may wait, raise or look around."""
 
-    def __init__(self, on: Engine, words: str, before: Callable[[str], None] | None = None) -> None:
+    def __init__(self, on: Engine, words: str, before: Callable[[str], object] | None = None) -> None:
         super().__init__(on, tokenizer(), PROFILE)
         self.words = words
         self.before = before

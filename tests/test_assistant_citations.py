@@ -16,7 +16,7 @@ FEES = (
     "1. Fees.\nThe setup fee is $5,000. The yearly fee is $7,500.\n",
     "2. Terms.\nThe Lender may end the loan upon ten (10) days' notice.\n"
     "The Borrower may end the loan upon five (5) days' notice.\n",
-    "3. Law.\nThis Agreement shall be “governed by the\nlaws of Delaware”, a non-\nnegotiable choice. The Tenant's rent is due.\n",
+    "3. Law.\nThis Agreement shall be “governed by the\nlaws of Delaware”, a non-\nnegotiable choice. The Tenant's rent is due.\n",  # noqa: E501
 )
 TITLES = ("1. Fees.", "2. Terms.", "3. Law.")
 DEED = document(*FEES, titles=TITLES, labels=("i", "ii", "1"))
@@ -38,7 +38,9 @@ def citer(source: Document = DEED) -> Citer:
     return Citer(source, encode(source, tokenizer()))
 
 
-def prove(answer: str, question: str = "", source: Document = DEED, mass: Mass | None = None) -> tuple[CitationRecord, ...]:
+def prove(
+    answer: str, question: str = "", source: Document = DEED, mass: Mass | None = None
+) -> tuple[CitationRecord, ...]:
     return citer(source).prove(answer, question, nothing(source) if mass is None else mass).citations
 
 
@@ -78,7 +80,9 @@ def test_a_quote_that_stands_nowhere_is_no_citation_and_is_named() -> None:
     assert not alone.citations and not alone.supported
 
 
-@pytest.mark.parametrize("quote", ["etup fee is $5,000", "The setup fee is $5", "500. The yearly fee", "The setup fee is $5,0"])
+@pytest.mark.parametrize(
+    "quote", ["etup fee is $5,000", "The setup fee is $5", "500. The yearly fee", "The setup fee is $5,0"]
+)
 def test_a_part_of_a_word_or_of_a_figure_is_no_quote(quote: str) -> None:
     source = document("x\nThe setup fee is $5,000. It was 1.500. The yearly fee grows.\n")
     assert citer(source).prove(f'It says "{quote}".', "", nothing(source)).unverified == (quote,)
@@ -146,7 +150,9 @@ def test_the_number_of_a_section_need_not_stand_in_the_sentence() -> None:
 
 
 def test_equal_sentences_are_told_apart_by_attention_and_at_most_three_are_cited() -> None:
-    source = document(*[f"Part.\nThe deposit is $900 for room {name}.\n" for name in ("alpha", "beta", "gamma", "delta", "omega")])
+    source = document(
+        *[f"Part.\nThe deposit is $900 for room {name}.\n" for name in ("alpha", "beta", "gamma", "delta", "omega")]
+    )
     mass = looking_at(source, "for room delta")
     found = prove("It is $900.", "What is the deposit?", source, mass)
     assert found[0].page == 4
@@ -226,7 +232,29 @@ def test_a_rule_with_a_not_in_it_is_no_silence(answer: str) -> None:
 
 # -- whatever the text -------------------------------------------------------------
 
-WORDS = ["fee", "Fee", "$5,000", "five", "5", "Acme", "shall", "law", "lawful", "\n", "\n\n", ".", ";", "“", "”", '"', "-", "İzmir", "ß", "No.", "1.5"]
+WORDS = [
+    "fee",
+    "Fee",
+    "$5,000",
+    "five",
+    "5",
+    "Acme",
+    "shall",
+    "law",
+    "lawful",
+    "\n",
+    "\n\n",
+    ".",
+    ";",
+    "“",
+    "”",
+    '"',
+    "-",
+    "İzmir",
+    "ß",
+    "No.",
+    "1.5",
+]
 TEXT = st.lists(st.sampled_from(WORDS), min_size=1, max_size=40).map(" ".join)
 
 

@@ -33,7 +33,7 @@ def library(root: Path) -> Library:
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[list[Path]]:
     """Every call of the parser."""
     calls: list[list[Path]] = []
-    real = module.load
+    real = getattr(module, "load")  # noqa: B009
 
     def counted(paths: list[Path], **options: Any) -> Any:
         calls.append(list(paths))
@@ -112,7 +112,9 @@ def test_a_damaged_or_outdated_entry_is_parsed_again(library: Library, root: Pat
 
 
 @pytest.mark.parametrize("content", [b"", b"  \n", bytes(range(256)) * 9])
-def test_a_file_that_cannot_be_read_leaves_nothing(library: Library, root: Path, tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_cannot_be_read_leaves_nothing(
+    library: Library, root: Path, tmp_path: Path, content: bytes
+) -> None:
     path = tmp_path / "bad.txt"
     path.write_bytes(content)
     with pytest.raises(IngestError, match=r"bad\.txt"):
@@ -136,7 +138,9 @@ def no_room(*_: object, **__: object) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
-@pytest.mark.parametrize("step", [(Path, "write_text"), (shutil, "copyfile"), (Path, "rename")], ids=lambda step: str(step[1]))
+@pytest.mark.parametrize(
+    "step", [(Path, "write_text"), (shutil, "copyfile"), (Path, "rename")], ids=lambda step: str(step[1])
+)
 def test_a_full_disk_is_told_and_leaves_nothing(
     library: Library, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: tuple[object, str]
 ) -> None:
@@ -184,7 +188,15 @@ def test_another_process_that_was_faster_is_no_error(
 
 @pytest.mark.parametrize(
     "name",
-    ["two words (1).txt", "..hidden..txt", "-rf.txt", "a" * 200 + ".txt", "Vertrag Straße İ.txt", "new\nline.txt", "x'\";$(id).txt"],
+    [
+        "two words (1).txt",
+        "..hidden..txt",
+        "-rf.txt",
+        "a" * 200 + ".txt",
+        "Vertrag Straße İ.txt",
+        "new\nline.txt",
+        "x'\";$(id).txt",
+    ],
 )
 def test_no_name_leads_out_of_the_folder(library: Library, root: Path, tmp_path: Path, name: str) -> None:
     path = tmp_path / "in" / name

@@ -239,6 +239,27 @@ def test_the_given_scale_is_used(impl: Impl) -> None:
     assert torch.allclose(rows, global_attention(q * 0.7 * DIM**0.5, [(k, v)], impl=impl)[0], atol=1e-12)
 
 
+def test_exactly_the_implementation_asked_for_computes(monkeypatch: pytest.MonkeyPatch) -> None:
+    q, k, v = tensors(6, 2, 10)
+    layout = compile_layout(Pattern("p", 4), anchors_of("none", 10), 10)
+    kernels = {Impl.CPU: ("cpu.prefill", "cpu.global_rows"), Impl.REFERENCE: ("reference.attention",)}
+    assert set(kernels) == set(Impl)
+    for impl, broken in kernels.items():
+        with monkeypatch.context() as patch:
+            for name in broken:
+                patch.setattr(f"sparse_backend.kernels.{name}", None)
+            for other in Impl:
+                for call in (
+                    lambda other=other: sparse_attention(q, k, v, layout, impl=other),
+                    lambda other=other: global_attention(q, [(k, v)], impl=other),
+                ):
+                    if other is impl:
+                        with pytest.raises(TypeError):
+                            call()
+                    else:
+                        call()
+
+
 def refused(**change: Any) -> None:
     q, k, v = tensors(6, 2, 10)
     layout = compile_layout(Pattern("p", 4), anchors_of("none", 10), 10)

@@ -45,6 +45,18 @@ def test_rows_name_each_allowed_pair_exactly_once(
     assert torch.equal(named_pairs(layout, start, n, n), want.long())
 
 
+def test_every_small_layout_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparse_backend.layout.BLOCK", 4)
+    for n in range(1, 12):
+        i, j = torch.arange(n)[:, None], torch.arange(n)[None, :]
+        for window in range(1, 13):
+            for anchors in ([], [n // 2], [0, n - 1]):
+                layout = compile_layout(Pattern("p", window, anchors=True), torch.tensor(anchors, dtype=torch.int64), n)
+                kept = torch.tensor([[key in anchors for key in range(n)]])
+                want = (j <= i) & ((i - j < window) | kept)
+                assert torch.equal(named_pairs(layout, 0, n, n), want.long()), (n, window, anchors)
+
+
 def test_is_global_is_right_for_every_range() -> None:
     layout = compile_layout(Pattern("p", 4, sink=2, anchors=True), torch.tensor([9, 5]), 12)
     want = torch.tensor([j in (0, 1, 5, 9) for j in range(12)])

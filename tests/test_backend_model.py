@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig, BloomConfig, GPTJConfig, MistralConfig, StableLmConfig
+from transformers import BertConfig, BloomConfig, GPTJConfig, GraniteConfig, MistralConfig, StableLmConfig
 
 import sparse_backend
 from sparse_backend.config import Impl, ModelNotFoundError, UnsupportedModelError
@@ -29,6 +29,7 @@ CONFIGS = {
     "llama": llama(),
     "llama-7-to-1": llama(hidden_size=56, num_attention_heads=7, num_key_value_heads=1),
     "qwen2": qwen2(),
+    "granite": GraniteConfig(**SIZES, attention_multiplier=0.2),  # scores scaled otherwise than by D ** -0.5
     "mistral": MistralConfig(**{**SIZES, "sliding_window": None}),
 }
 

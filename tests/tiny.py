@@ -88,19 +88,28 @@ def one_thread() -> Iterator[None]:
 
 
 class Counting:
-    """Stands in for a decoder and notes every forward call: (position, token ids)."""
+    """Stands in for a decoder and notes every forward call: (position, token ids). Calls never overlap."""
 
     def __init__(self, decoder: Decoder) -> None:
         self.calls: list[tuple[int, list[int]]] = []
+        self.complete = 0  # passes that were not ended early
         self._decoder = decoder
+        self._busy = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._decoder, name)
 
     def forward(self, token_ids: Sequence[int], position: int, step: Any) -> Tensor | None:
         """Decoder.forward, noted."""
-        self.calls.append((position, list(token_ids)))
-        return self._decoder.forward(token_ids, position, step)
+        assert not self._busy, "two forward passes at once"
+        self._busy = True
+        try:
+            self.calls.append((position, list(token_ids)))
+            logits = self._decoder.forward(token_ids, position, step)
+            self.complete += logits is not None
+            return logits
+        finally:
+            self._busy = False
 
     @property
     def fed(self) -> int:
