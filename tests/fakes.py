@@ -1,4 +1,4 @@
-"""Small stand-ins for the big things: a tokenizer and a random decoder in memory, an engine that says what it is told.
+"""Small stand-ins for the big things: a tokenizer and a random decoder in memory, a scripted engine.
 
 The tokenizer is a byte-level BPE with ChatML markup; the decoder is a real Llama of three tiny layers. Everything
 between them and the tests is the real code.
@@ -87,7 +87,9 @@ def contract(folder: Path, text: str = CONTRACT, name: str = "contract.txt") -> 
 
 def document(*pages: str, name: str = "deed.pdf", titles: Sequence[str] = (), labels: Sequence[str] = ()) -> Document:
     """A document of these pages; every line that is one of `titles` opens a section."""
-    text, spans, heads = "", [], []
+    text = ""
+    spans: list[Span] = []
+    heads: list[tuple[str, int, int]] = []
     for number, page in enumerate(pages, 1):
         label = labels[number - 1] if labels else None
         for line in page.splitlines(keepends=True):
