@@ -17,7 +17,7 @@ FEES = (
     "2. Terms.\nThe Lender may end the loan upon ten (10) days' notice.\n"
     "The Borrower may end the loan upon five (5) days' notice.\n",
     "3. Law.\nThis Agreement shall be “governed by the\nlaws of Delaware”, a non-\nnegotiable choice. "
-    "The Tenant's rent is due.\n",  # noqa: E501
+    "The Tenant's rent is due.\n",
 )
 TITLES = ("1. Fees.", "2. Terms.", "3. Law.")
 DEED = document(*FEES, titles=TITLES, labels=("i", "ii", "1"))

@@ -411,7 +411,7 @@ def test_questions_at_once_do_not_disturb_each_other(made: Engine, loaded: Decod
 def test_two_generators_in_turn_do_not_disturb_each_other(made: Engine, loaded: Decoder, tmp_path: Path) -> None:
     segment = made.read(DOC, ANCHORS).segment
     ask(made, segment, QUESTION, new=1)  # both would like to have this tail
-    questions = [*QUESTION, 1, 2], [*QUESTION, 3]
+    questions = [*QUESTION, 1], [*QUESTION, 3]
     running = [made.ask(segment, ids, stop_ids=NEVER, max_new_tokens=8) for ids in questions]
     turns = list(zip(*running, strict=True))
     assert len(turns) == 8
@@ -424,6 +424,14 @@ def test_readers_of_one_document_read_it_once(made: Engine, decoder: Any) -> Non
     assert decoder.fed == len(DOC)
     assert sorted(read.cached_tokens for read in reads) == [0, 100, 100]
     assert all(read.segment is reads[0].segment for read in reads)
+
+
+def test_readings_at_once_take_turns(made: Engine, loaded: Decoder, tmp_path: Path) -> None:
+    docs = [tokens(200, seed) for seed in (1, 2, 3)]
+    reads = together(*[lambda doc=doc: made.read(doc, []) for doc in docs])
+    for doc, read in zip(docs, reads, strict=True):
+        alone = engine(loaded, tmp_path / "alone").read(doc, []).segment
+        assert torch.equal(read.segment.keys, alone.keys)
 
 
 def test_a_waiting_reader_takes_over_when_the_first_is_cancelled(made: Engine) -> None:
