@@ -13,7 +13,7 @@ from assistant.reading import ReadState
 from ingest import Document
 from storage import AnswerRecord, CitationRecord, Conversation, Message
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>$:@])")  # “:” and “@”: bare addresses become links too
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>$=:@])")  # “:” and “@”: bare addresses become links too
 _INDENT = re.compile(r"^[ \t]+", re.MULTILINE)  # four of them would make a block of code
 AROUND = 40  # lines shown before and after a citation in a file without pages
 
