@@ -8,6 +8,7 @@ IngestError                  str(error) is one sentence for the user: which file
 ├── EncryptedFileError       needs a password
 ├── BinaryFileError          bytes where text was promised
 ├── UnsupportedFileError     a kind this package does not read
+├── CloneError               a git URL that cannot be fetched
 ├── LimitError               larger or slower than `Limits` allow
 └── IngestCancelled          the caller asked to stop
 """
@@ -52,6 +53,10 @@ class UnsupportedFileError(IngestError):
     """A kind of file that is not read."""
 
 
+class CloneError(IngestError):
+    """A git URL that is not allowed or cannot be fetched."""
+
+
 class LimitError(IngestError):
     """Reading stopped at one of the `Limits`."""
 
@@ -62,14 +67,22 @@ class IngestCancelled(IngestError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much one `load` may take; bytes and seconds hold per file, characters, pages and files in all."""
+    """How much one `load` may take; bytes, seconds and memory hold per file, all else for everything together.
+
+    `max_unpacked_bytes` and `max_depth` (archives inside archives) bound what archives may hold; `clone_seconds`
+    and `max_clone_bytes` bound a git URL.
+    """
 
     max_file_bytes: int = 200_000_000
     parse_seconds: float = 120.0
     parse_memory_bytes: int = 2_000_000_000
-    max_chars: int = 50_000_000
+    max_chars: int = 200_000_000
     max_pages: int = 20_000
-    max_files: int = 2000
+    max_files: int = 50_000
+    max_unpacked_bytes: int = 1_000_000_000
+    max_depth: int = 3
+    clone_seconds: float = 300.0
+    max_clone_bytes: int = 1_000_000_000
 
     def __post_init__(self) -> None:
         for name in self.__slots__:
@@ -79,7 +92,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Characters [start, end) come from this file and page or line; page and line are 1-based."""
+    """Characters [start, end) come from this file and page or line; page and line are 1-based.
+
+    `line` is the line of the first character; every newline inside the span starts the next line of the file.
+    """
 
     start: int
     end: int
@@ -111,6 +127,16 @@ class Unread:
 
 
 @dataclass(frozen=True, slots=True)
+class Artifact:
+    """Text that stands on pages (1-based) but outside their flow: running header or footer, page number."""
+
+    path: str
+    kind: str
+    text: str
+    pages: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class IngestReport:
     """What was read and what was not; `files` counts the files read, `pages` all pages of those files."""
 
@@ -118,6 +144,7 @@ class IngestReport:
     pages: int
     unread: tuple[Unread, ...] = ()
     warnings: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
 
     @property
     def pages_unread(self) -> tuple[int, ...]:
@@ -167,7 +194,8 @@ class Document:
 
     def line_of(self, offset: int) -> int | None:
         """The 1-based line of `offset` in its file, or None where the file has pages instead."""
-        return self.span_at(offset).line
+        span = self.span_at(offset)
+        return None if span.line is None else span.line + self.text.count("\n", span.start, offset)
 
     def page_text(self, path: str, page: int) -> tuple[int, int]:
         """Start and end offsets of a page (1-based) of a file; KeyError if there is no such page."""

@@ -27,10 +27,10 @@ from ingest.document import (
     content_hash,
 )
 from ingest.folder import MARKDOWN_SUFFIXES, SOURCE_SUFFIXES, SUPPORTED, TEXT_SUFFIXES, is_supported, walk
-from ingest.headings import find_sections
-from ingest.lines import split_pages
+from ingest.structure.headings import find_sections
+from ingest.structure.lines import split_pages
 from ingest.part import Part
-from ingest.pdf import read_pdf
+from ingest.pdf.reader import read_pdf
 from ingest.text import binary_kind, decode, one_line, split_lines
 
 Progress = Callable[[str, int, int], None]

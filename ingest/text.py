@@ -95,14 +95,16 @@ def decode(data: bytes) -> tuple[str, str | None]:
 
 
 def split_lines(text: str, path: str) -> tuple[str, list[Span]]:
-    """The normal form of a file's text, ending in a newline, and one span a line as an editor counts them."""
+    """The normal form of a file's text, ending in a newline, and spans in which lines count as an editor counts."""
+    rows = text.replace("\r\n", "\n").replace("\r", "\n")
+    rows = rows if rows.endswith("\n") else rows + "\n"
+    clean = normalise(rows)
+    if clean.count("\n") == rows.count("\n"):
+        return clean, [Span(0, len(clean), path, line=1)]
     parts: list[str] = []
     spans: list[Span] = []
     offset = 0
-    rows = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    if rows[-1] == "":
-        rows.pop()
-    for number, row in enumerate(rows, start=1):
+    for number, row in enumerate(rows[:-1].split("\n"), start=1):  # a form feed became a newline: a span a line
         part = normalise(row) + "\n"
         parts.append(part)
         spans.append(Span(offset, offset + len(part), path, line=number))

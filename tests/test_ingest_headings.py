@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from ingest.document import Section
-from ingest.headings import find_sections
-from ingest.lines import split_pages
+from ingest.structure.headings import find_sections
+from ingest.structure.lines import split_pages
 
 FILLER = "The parties have agreed on this clause after long negotiations and in good faith, each for its own part."
 

@@ -22,8 +22,8 @@ from ingest.document import (
     LimitError,
     NoTextError,
 )
-from ingest.pdf_damage import PART_MISSING, inflate_fault
-from ingest.pdf_worker import truncation
+from ingest.pdf.damage import PART_MISSING, inflate_fault
+from ingest.pdf.worker import truncation
 
 BODY = "The parties agree on this clause, each for its own part, and in good faith from the first day on."
 

@@ -15,8 +15,8 @@ from ingest.document import (
     Span,
     Unread,
 )
-from ingest.headings import find_sections
-from ingest.lines import Bookmark, PageStyle, split_pages
+from ingest.structure.headings import find_sections
+from ingest.structure.lines import Bookmark, PageStyle, split_pages
 from ingest.part import Part
 from ingest.sandbox import messages
 from ingest.text import normalise
@@ -38,7 +38,7 @@ def read_pdf(
     pages: list[dict[str, Any]] = []
     outline: list[Any] = []
     faults: list[Any] = []
-    for message in messages("ingest.pdf_worker", source, request, name=name, limits=limits, cancel=cancel):
+    for message in messages("ingest.pdf.worker", source, request, name=name, limits=limits, cancel=cancel):
         if "error" in message:
             raise _error(str(message["error"]), str(message.get("detail", "")), name, limits)
         if "pages" in message:

@@ -18,7 +18,7 @@ from pypdf import PageObject, PdfReader
 from pypdf.errors import DependencyError
 from pypdf.generic import Destination
 
-from ingest.pdf_damage import PART_MISSING, WRONG_CHECKSUM, DamageCheck
+from ingest.pdf.damage import PART_MISSING, WRONG_CHECKSUM, DamageCheck
 from ingest.text import normalise, one_line
 
 Send = Callable[[dict[str, Any]], None]

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ingest.numbering import Label, labels
-from ingest.titles import is_caps
+from ingest.structure.numbering import Label, labels
+from ingest.structure.titles import is_caps
 
 LOOK = 400  # characters of a line that matter for headings
 EDGE_LINES = 3  # running headers and footers stand this near the edge of a page

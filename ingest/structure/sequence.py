@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from ingest.document import Section
-from ingest.numbering import Label, Number
+from ingest.structure.numbering import Label, Number
 
 MAX_STEP = 3  # from one number to the next: up to two may be missing
 MAX_NUMBER = 99  # a larger number is hardly a clause after a gap

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ingest.lines import Line
-from ingest.titles import LONG, VERBS, is_caps, is_title_case
+from ingest.structure.lines import Line
+from ingest.structure.titles import LONG, VERBS, is_caps, is_title_case
 
 LARGER = 1.15  # times the body's size
 TITLE_LINES = 25  # the title stands among the first lines

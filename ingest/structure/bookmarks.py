@@ -6,8 +6,8 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ingest.lines import Bookmark, Line
-from ingest.markdown import Mark
+from ingest.structure.lines import Bookmark, Line
+from ingest.structure.markdown import Mark
 
 LEAST = 4  # letters two texts must share to be the same header
 

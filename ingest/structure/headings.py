@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ingest.bookmarks import place_bookmarks
+from ingest.structure.bookmarks import place_bookmarks
 from ingest.document import Section
-from ingest.lines import Bookmark, Line
-from ingest.markdown import Mark, markdown_headers
-from ingest.numbering import Label, Number, labels
-from ingest.sequence import CAPTION, KEYWORDS, Header, OpenSections, Slot, Step
-from ingest.titles import (
+from ingest.structure.lines import Bookmark, Line
+from ingest.structure.markdown import Mark, markdown_headers
+from ingest.structure.numbering import Label, Number, labels
+from ingest.structure.sequence import CAPTION, KEYWORDS, Header, OpenSections, Slot, Step
+from ingest.structure.titles import (
     ITEM_CONTINUES,
     PLAIN,
     STRONG,
@@ -27,7 +27,7 @@ from ingest.titles import (
     is_title_case,
     read_title,
 )
-from ingest.unnumbered import Unnumbered, find_unnumbered
+from ingest.structure.unnumbered import Unnumbered, find_unnumbered
 
 DEFAULT_RANK = 20
 MARKED_FAMILIES = frozenset(("(A)", "(I)", "(a)", "(i)", "(1)"))  # what markdown headers leave to numbering

@@ -1,0 +1,1 @@
+"""Source code → Part: tree-sitter outlines, imports, and the map of a repository."""

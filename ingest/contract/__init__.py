@@ -1,0 +1,1 @@
+"""A contract's own structure: parties, terms, references, signatures, and what is wrong with them."""

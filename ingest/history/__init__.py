@@ -1,0 +1,1 @@
+"""Customer histories → Part: our import format, Zendesk and Intercom exports."""

@@ -1,0 +1,1 @@
+"""PDF → Part: text, reading order, styles, outline; the parsing is sandboxed."""

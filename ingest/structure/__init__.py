@@ -1,0 +1,1 @@
+"""Text → sections: numbering, titles, bookmarks and styles, weighed together."""
