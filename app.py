@@ -64,19 +64,74 @@ def fail(error: Exception) -> int:
 
 def read(options: argparse.Namespace) -> int:
     """`read PATH…`: sections, anchors, tokens, pages, and what was not read."""
-    from assistant.listing import listing, outline
-    from ingest import encode, load
+    from ingest import PartCache, encode, load
 
-    document = load([Path(path) for path in options.paths])
+    data = Path(options.data_dir).expanduser()
+    data.mkdir(parents=True, exist_ok=True)
+    document = load(
+        sources(options),
+        limits=limits(),
+        password=options.password or None,
+        ocr=options.ocr,
+        cache=PartCache(data / "parsed"),
+        scratch=data,
+        progress=show_parsing if sys.stderr.isatty() else None,
+    )
+    from assistant.listing import listing, outline
     from assistant.tokenizer import Tokenizer
 
-    tokenizer = Tokenizer.load(model_folder(options))
-    encoded = encode(document, tokenizer)
+    folder = model_folder(options)
+    encoded = encode(document, Tokenizer.load(folder))
+    findings = lint_of(document) if options.lint else []
     if options.json:
-        print(json.dumps(listing(document, encoded), ensure_ascii=False))
-    else:
-        print(outline(document, encoded))
+        listed = listing(document, encoded) | ({"lint": findings} if options.lint else {})
+        print(json.dumps(listed, ensure_ascii=False))
+        return 0
+    print(outline(document, encoded, depth=options.depth))
+    print("\n".join(finding["text"] for finding in findings))
+    print(cost_of(options, folder, len(encoded.token_ids), len(encoded.anchors)))
     return 0
+
+
+def lint_of(document: Any) -> list[dict[str, Any]]:
+    """What is wrong with a contract's own structure, one object a finding."""
+    from assistant.lint import findings
+
+    return findings(document)
+
+
+def cost_of(options: argparse.Namespace, folder: str, tokens: int, anchors: int) -> str:
+    """One sentence on the time and memory of reading; why not, where it cannot be told."""
+    from assistant.listing import cost_sentence
+    from assistant.service import DTYPES, chosen_level
+    from sparse_backend import BackendError
+    from sparse_backend.estimate import estimate
+
+    chosen = service_options(options)
+    try:
+        cost = estimate(
+            folder,
+            tokens,
+            anchors,
+            pattern=chosen.pattern,
+            level=chosen_level(chosen),
+            dtype=DTYPES[chosen.dtype],
+        )
+    except BackendError as error:
+        return str(error)
+    return cost_sentence(cost, tokens)
+
+
+def show_parsing(path: str, done: int, total: int) -> None:
+    """One line on stderr, rewritten."""
+    print(f"\r\x1b[Kparsing: {done:,} of {total:,}: {path[:80]}", end="", file=sys.stderr, flush=True)
+    if done == total:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def sources(options: argparse.Namespace) -> list[Any]:
+    """The command line's paths; what looks like a URL stays text, for the loader to clone or refuse."""
+    return [text if "://" in text or text.startswith("git@") else Path(text) for text in options.paths]
 
 
 def ask(options: argparse.Namespace) -> int:
@@ -132,15 +187,35 @@ def document_of(conversation: Any) -> str:
 
 def parse_first(options: argparse.Namespace) -> Any:
     """The parsed document of the command line's paths, so that a wrong file is told before a model is loaded."""
-    return library(options).add([Path(path) for path in options.paths]) if options.paths else None
+    if not options.paths:
+        return None
+    return library(options).add(sources(options), password=options.password or None, ocr=options.ocr)
 
 
 def library(options: argparse.Namespace) -> Any:
     """The documents in the data folder."""
     from assistant.library import Library
+
+    return Library(Path(options.data_dir).expanduser() / "documents", limits())
+
+
+def limits() -> Any:
+    """The limits of parsing, each of which the environment may set: UNABRIDGED_MAX_FILE_BYTES=…"""
+    from assistant.errors import AssistantError
     from ingest import Limits
 
-    return Library(Path(options.data_dir).expanduser() / "documents", Limits())
+    chosen: dict[str, float] = {}
+    for name, default in ((name, getattr(Limits(), name)) for name in Limits.__slots__):
+        text = env(name.upper(), "")
+        try:
+            if text:
+                chosen[name] = type(default)(text)
+        except ValueError:
+            raise AssistantError(f"{ENV}{name.upper()} must be a number, not “{text}”.") from None
+    try:
+        return Limits(**chosen)  # type: ignore[arg-type]
+    except ValueError as error:
+        raise AssistantError(f"{ENV}… sets a wrong limit: {error}.") from None
 
 
 def show_progress(state: Any) -> None:
@@ -198,6 +273,7 @@ def service_options(options: argparse.Namespace) -> Any:
         level=options.level,
         impl=options.impl,
         dtype=best_dtype(),
+        limits=limits(),
     )
 
 
@@ -235,11 +311,16 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         shared_flags(command)
         if name == "read":
             command.add_argument("paths", nargs="+", metavar="PATH")
+            command.add_argument("--lint", action="store_true", help="what is wrong with a contract's structure")
+            command.add_argument("--depth", type=int, metavar="N", help="show sections down to level N")
         if name == "ask":
             command.add_argument("paths", nargs="*", metavar="PATH")
             command.add_argument("-q", "--question", required=True)
             command.add_argument("--user", default="me")
             command.add_argument("--conversation", metavar="ID")
+        if name in ("read", "ask"):
+            command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
+            command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
         if name == "serve":
             command.add_argument("--host", default=env("HOST", "127.0.0.1"))
             command.add_argument("--port", type=int, default=int(env("PORT", "7860")))

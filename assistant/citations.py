@@ -269,7 +269,7 @@ class Citer:
             path=span.path,
             page=span.page,
             page_label=span.page_label,
-            line=span.line,
+            line=self._document.line_of(start),
             section=section.title if section else "",
             quote=" ".join(self._document.text[start:end].split()),
             start=start,

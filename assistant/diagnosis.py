@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import torch
 
+from ingest.extras import extras
 from sparse_backend.config import BackendError, parse_impl
 from sparse_backend.embedded import NAME, find_gguf
 from sparse_backend.kvstore import SegmentStore
@@ -48,6 +49,8 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "pattern": f"{options.pattern}, level {level} ({schedule.fingerprint})",
         "data folder": str(options.data_dir.resolve()),
         "segments": f"{number} documents read, {size / 1e6:,.0f} MB",
+        "limits": ", ".join(f"{name} {getattr(options.limits, name):,}" for name in options.limits.__slots__),
+        **extras(),
         "database": ", ".join(f"{name} {value}" for name, value in store.counts().items()),
     }
     store.close()

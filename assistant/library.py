@@ -13,15 +13,15 @@ import json
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ingest import Document, IngestError, IngestReport, Limits, Section, Span, Unread, load
+from ingest import Artifact, Document, IngestError, IngestReport, Limits, PartCache, Section, Span, Unread, load
 
 _PARSED = "document.json"
-_VERSION = 1  # raise it when the parsers give other documents than before
+_VERSION = 2  # raise it when the parsers give other documents than before
 ParseProgress = Callable[[str, int, int], None]  # file, pages parsed, pages in all
 Cancel = Callable[[], bool]
 
@@ -47,19 +47,36 @@ class Library:
     def __init__(self, root: Path, limits: Limits) -> None:
         self._root = root
         self._limits = limits
+        self._parts = PartCache(root.parent / "parsed")
 
     def add(
-        self, paths: Sequence[Path], *, progress: ParseProgress | None = None, cancel: Cancel | None = None
+        self,
+        paths: Sequence[Path | str],
+        *,
+        progress: ParseProgress | None = None,
+        cancel: Cancel | None = None,
+        password: str | None = None,
+        ocr: bool = False,
     ) -> Held:
-        """Parses `paths` as one document and keeps it; a known one is taken from disk.
+        """Parses `paths` (files, folders, archives, git URLs) as one document and keeps it; a known one is on disk.
 
         Raises IngestError; nothing is left behind then.
         """
         start = time.perf_counter()
-        identity, size = _identity(paths, self._limits)
+        identity, size = _identity(paths, self._limits, ocr=ocr)
         if identity is not None and (held := self.get(identity)) is not None:
             return held
-        document = load(paths, limits=self._limits, progress=progress, cancel=cancel)
+        self._root.mkdir(parents=True, exist_ok=True)
+        document = load(
+            paths,
+            limits=self._limits,
+            progress=progress,
+            cancel=cancel,
+            password=password,
+            ocr=ocr,
+            cache=self._parts,
+            scratch=self._root,
+        )
         if identity is None:  # a folder: what was read out of it is what counts
             identity, size = document.content_hash, len(document.text.encode())
             if (held := self.get(identity)) is not None:
@@ -80,19 +97,20 @@ class Library:
         return Held(document_id, _document(stored["document"]), size, 0.0)
 
     def delete(self, document_id: str) -> None:
-        """Removes the document and the copies of its files."""
+        """Removes the document, the copies of its files, and whatever was parsed of anything: it may hold its text."""
         shutil.rmtree(self._root / document_id, ignore_errors=True)
+        self._parts.clear()
 
-    def _keep(self, document_id: str, document: Document, paths: Sequence[Path]) -> None:
+    def _keep(self, document_id: str, document: Document, paths: Sequence[Path | str]) -> None:
         self._root.mkdir(parents=True, exist_ok=True)
         partial = self._root / f".{document_id[:16]}-{uuid.uuid4().hex[:8]}.partial"
         try:
             partial.mkdir()
-            for number, path in enumerate(path for path in paths if path.is_file()):
+            for number, path in enumerate(path for path in paths if isinstance(path, Path) and path.is_file()):
                 shutil.copyfile(path, partial / f"{number:03d}{path.suffix.lower()[:12]}")
-            stored = {"version": _VERSION, "document": dataclasses.asdict(document)}
+            stored = {"version": _VERSION, "document": _stored(document)}
             (partial / _PARSED).write_text(json.dumps(stored), "utf-8")
-            self.delete(document_id)
+            shutil.rmtree(self._root / document_id, ignore_errors=True)
             partial.rename(self._root / document_id)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
@@ -105,12 +123,12 @@ class Library:
             shutil.rmtree(partial, ignore_errors=True)
 
 
-def _identity(paths: Sequence[Path], limits: Limits) -> tuple[str | None, int]:
+def _identity(paths: Sequence[Path | str], limits: Limits, *, ocr: bool) -> tuple[str | None, int]:
     """Hash over names and bytes of plain files, and their size; (None, 0) where only parsing can tell."""
-    digest, size = hashlib.sha256(f"library={_VERSION}\0".encode()), 0
+    digest, size = hashlib.sha256(f"library={_VERSION},ocr={ocr}\0".encode()), 0
     for path in paths:
-        if not path.is_file() or path.stat().st_size > limits.max_file_bytes:
-            return None, 0  # a folder, or something that load() refuses with its own words
+        if not isinstance(path, Path) or not path.is_file() or path.stat().st_size > limits.max_file_bytes:
+            return None, 0  # a folder, a git URL, or something that load() refuses with its own words
         with path.open("rb") as stream:
             name = path.name.encode("utf-8", "surrogateescape")  # a name may be any bytes
             digest.update(name + f"\0{hashlib.file_digest(stream, 'sha256').hexdigest()}\0".encode())
@@ -118,21 +136,40 @@ def _identity(paths: Sequence[Path], limits: Limits) -> tuple[str | None, int]:
     return digest.hexdigest(), size
 
 
-def _document(stored: dict[str, Any]) -> Document:
-    def values(kind: type[Any], rows: Iterable[dict[str, Any]]) -> Iterator[Any]:
-        return (kind(**row) for row in rows)
+_LISTS = ("unread", "artifacts")  # of a report
 
+
+def _stored(document: Document) -> dict[str, Any]:
+    """The document as plain data; values become rows, as there may be a hundred thousand sections."""
+    report = document.report
+    return {
+        "name": document.name,
+        "text": document.text,
+        "sections": [dataclasses.astuple(section) for section in document.sections],
+        "spans": [dataclasses.astuple(span) for span in document.spans],
+        "report": {
+            "files": report.files,
+            "pages": report.pages,
+            "warnings": report.warnings,
+            **{name: [dataclasses.astuple(value) for value in getattr(report, name)] for name in _LISTS},
+        },
+        "content_hash": document.content_hash,
+    }
+
+
+def _document(stored: dict[str, Any]) -> Document:
     report = stored["report"]
     return Document(
         name=stored["name"],
         text=stored["text"],
-        sections=tuple(values(Section, stored["sections"])),
-        spans=tuple(values(Span, stored["spans"])),
+        sections=tuple(Section(*row) for row in stored["sections"]),
+        spans=tuple(Span(*row) for row in stored["spans"]),
         report=IngestReport(
             files=report["files"],
             pages=report["pages"],
-            unread=tuple(values(Unread, report["unread"])),
+            unread=tuple(Unread(*row) for row in report["unread"]),
             warnings=tuple(report["warnings"]),
+            artifacts=tuple(Artifact(path, kind, text, tuple(pages)) for path, kind, text, pages in report["artifacts"]),
         ),
         content_hash=stored["content_hash"],
     )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
-from ingest import Document, Encoded
+from ingest import Document, Encoded, Section
+from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
 
 
@@ -13,7 +15,7 @@ def listing(document: Document, encoded: Encoded) -> dict[str, Any]:
     """The object of `read --json`."""
     report = document.report
     return {
-        "sections": [_section(document, encoded, index) for index in range(len(document.sections))],
+        "sections": [_section(document, encoded, section) for section in document.sections],
         "anchors": len(encoded.anchors),
         "tokens": len(encoded.token_ids),
         "pages": report.pages,
@@ -21,23 +23,56 @@ def listing(document: Document, encoded: Encoded) -> dict[str, Any]:
         "pages_unread": list(report.pages_unread),
         "files_unread": [{"path": item.path, "reason": item.reason} for item in report.files_unread],
         "warnings": list(report.warnings),
+        "artifacts": [
+            {"path": item.path, "kind": item.kind, "text": item.text, "pages": list(item.pages)}
+            for item in report.artifacts
+        ],
     }
 
 
-def outline(document: Document, encoded: Encoded) -> str:
-    """The section tree for people, with places and token counts, and what was not read."""
-    lines = [f"{document.name}: {len(encoded.token_ids):,} tokens, {len(encoded.anchors):,} anchors"]
-    for section in document.sections:
-        span = document.span_at(section.start)
-        place = f"p. {span.page}" if span.page else f"line {span.line}"
-        indent = "  " * (section.level - 1)
-        lines.append(f"{place:>10}  {encoded.section_tokens(section):>7,}  {indent}{section.title}")
+def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -> str:
+    """The section tree for people, down to level `depth`, with places and token counts, and what was not read."""
     report = document.report
+    pages = f", {report.pages:,} pages" if report.pages else ""
+    tokens, anchors = len(encoded.token_ids), len(encoded.anchors)
+    lines = [f"{document.name}: {report.files:,} files{pages}, {tokens:,} tokens, {anchors:,} anchors"]
+    shown = [section for section in document.sections if depth is None or section.level <= depth]
+    for section in shown:
+        span = document.span_at(section.start)
+        spot = f"p. {span.page}" if span.page else f"line {document.line_of(section.start) or 1}"
+        indent = "  " * (section.level - 1)
+        lines.append(f"{spot:>10}  {encoded.section_tokens(section):>9,}  {indent}{section.title}")
+    if len(shown) < len(document.sections):
+        lines.append(f"{len(document.sections) - len(shown):,} sections below level {depth} are not shown (--depth)")
+    lines += [
+        f"kept out of the text: {item.kind} “{item.text}” ({_pages(item.pages)})" for item in report.artifacts
+    ]
     lines += [
         f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread
     ]
     lines += [f"warning: {warning}" for warning in report.warnings]
     return "\n".join(lines)
+
+
+def cost_sentence(cost: Estimate, tokens: int) -> str:
+    """What reading will take: “Reading it takes about 7 s and 190 MB on this machine (probed just now).”"""
+    seconds = f"{cost.seconds / 60:,.0f} min" if cost.seconds >= 100 else f"{max(cost.seconds, 0.1):,.1f} s"
+    line = f"Reading it takes about {seconds} and {cost.bytes / 1e6:,.0f} MB on this machine (its speed probed just now)."
+    if tokens > cost.limit:
+        line += f" It is longer than the {cost.limit:,} tokens this model was trained for, so it would be refused."
+    return line
+
+
+def _pages(pages: Sequence[int]) -> str:
+    """Page numbers as ranges: “p. 1–23, 25”."""
+    runs: list[list[int]] = []
+    for page in pages:
+        if runs and page == runs[-1][1] + 1:
+            runs[-1][1] = page
+        else:
+            runs.append([page, page])
+    listed = ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
+    return f"p. {listed}" if listed else "no page"
 
 
 def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: float) -> dict[str, Any]:
@@ -94,10 +129,9 @@ def timing_sentence(record: AnswerRecord) -> str:
     return f"First word after {record.first_token_s:.1f} s; {record.cached_tokens:,} tokens came from the cache."
 
 
-def _section(document: Document, encoded: Encoded, index: int) -> dict[str, Any]:
-    section = document.sections[index]
+def _section(document: Document, encoded: Encoded, section: Section) -> dict[str, Any]:
     span = document.span_at(section.start)
-    where = {"page": span.page} if span.page else {"path": span.path, "line": span.line}
+    where = {"page": span.page} if span.page else {"path": span.path, "line": document.line_of(section.start)}
     return {
         "title": section.title,
         "level": section.level,

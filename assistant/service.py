@@ -37,6 +37,7 @@ class ServiceOptions:
     level: str = "auto"
     impl: str = "cpu"
     dtype: str = "bfloat16"
+    limits: Limits = Limits()
 
 
 class Service:
@@ -58,7 +59,7 @@ class Service:
         decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
         engine_options = EngineOptions(data / "segments", options.pattern, level, impl)
         self.engine = Engine(decoder, engine_options)
-        self.reader = Reader(Library(data / "documents", Limits()), self.engine, self.tokenizer, self.profile)
+        self.reader = Reader(Library(data / "documents", options.limits), self.engine, self.tokenizer, self.profile)
         self.chat = Chat(self.store, Bot(self.engine, self.tokenizer, self.profile), remember=not embedded)
         self._open: dict[str, ReadJob] = {}
 

@@ -1,15 +1,18 @@
 """Files in, one immutable Document out: text, sections, spans and a report of what was not read."""
 
-from ingest.document import Document, IngestError, IngestReport, Limits, Section, Span, Unread
+from ingest.cache import PartCache
+from ingest.document import Artifact, Document, IngestError, IngestReport, Limits, Section, Span, Unread
 from ingest.encode import Encoded, encode
 from ingest.load import load
 
 __all__ = [
+    "Artifact",
     "Document",
     "Encoded",
     "IngestError",
     "IngestReport",
     "Limits",
+    "PartCache",
     "Section",
     "Span",
     "Unread",

@@ -149,7 +149,7 @@ def _sheet(document: Document, offset: int, mark: tuple[int, int] | None) -> str
 def _head(document: Document, offset: int) -> str:
     span = document.span_at(offset)
     if span.page is None:
-        return f"{escape(span.path)} · line {span.line}"
+        return f"{escape(span.path)} · line {document.line_of(offset)}"
     label = f" (printed {escape(span.page_label)})" if span.page_label and span.page_label != str(span.page) else ""
     pages = [item.page for item in document.spans if item.path == span.path and item.page]
 
@@ -164,12 +164,18 @@ def _head(document: Document, offset: int) -> str:
 
 
 def _lines_around(document: Document, offset: int) -> tuple[int, int]:
-    spans = document.spans
-    here = next(index for index, span in enumerate(spans) if span.start <= offset < span.end)
-    same = [
-        i for i in range(max(0, here - AROUND), min(len(spans), here + AROUND + 1)) if spans[i].path == spans[here].path
-    ]
-    return spans[same[0]].start, spans[same[-1]].end
+    """AROUND lines before and after, of the same file."""
+    text, path = document.text, document.span_at(offset).path
+    start = end = offset
+    for _ in range(AROUND + 1):
+        start = text.rfind("\n", 0, start)
+        if start < 0 or document.span_at(start).path != path:
+            break
+    for _ in range(AROUND + 1):
+        if end >= len(text) or document.span_at(end).path != path:
+            break
+        end = text.find("\n", end) + 1 or len(text)
+    return start + 1, end
 
 
 def _short(text: str, longest: int = 220) -> str:

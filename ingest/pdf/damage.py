@@ -6,11 +6,15 @@ unnoticed. Each compressed stream a page draws from is therefore inflated once m
 
 from __future__ import annotations
 
+import logging
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from pypdf import PageObject
+
+from ingest.text import one_line
 
 PART_MISSING = "damaged: part of its text may be missing"
 WRONG_CHECKSUM = "the checksum of its content is wrong, its text may be damaged"
@@ -18,6 +22,32 @@ WRONG_CHECKSUM = "the checksum of its content is wrong, its text may be damaged"
 MAX_OUTPUT = 75_000_000  # bytes of one stream, as in pypdf's own limit
 MAX_STREAMS = 5_000  # of one page
 _STEP = 1 << 20
+_LOSS = re.compile(r"Impossible to decode|while decompressing|not defined|Invalid Elementary|Odd-length")
+_STRUCTURAL = re.compile(r"xref|startxref|EOF|not defined|rebuil|trailer|stream", re.IGNORECASE)
+_KEPT = 20  # different faults
+
+
+class Faults(logging.Handler):
+    """Collects what pypdf had to repair, in its own words, while the `with` lasts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: dict[str, None] = {}
+        self.loss = False  # something of the page now being read could not be decoded
+
+    def __enter__(self) -> Faults:
+        logging.getLogger("pypdf").addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        logging.getLogger("pypdf").removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Remembers a message that speaks of the file's structure."""
+        message = record.getMessage()
+        self.loss = self.loss or bool(_LOSS.search(message))
+        if _STRUCTURAL.search(message) and len(self.seen) < _KEPT:
+            self.seen[one_line(message)[:120]] = None
 
 
 class DamageCheck:

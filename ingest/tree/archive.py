@@ -1,0 +1,67 @@
+"""An archive, from the parent's side: its entries, control files and members, all through the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO
+
+from ingest.document import BrokenFileError, IngestError, LimitError, Limits, Unread
+from ingest.sandbox import Cancel, Sandbox
+from ingest.text import one_line
+from ingest.tree.entry import Entry
+
+_WORKER = "ingest.tree.archive_worker"
+
+
+class Archive:
+    """A zip or tar in `source`; `unpacked` bytes of its kind were read before and count towards the limit."""
+
+    def __init__(
+        self, source: BinaryIO | bytes, shown: str, limits: Limits, *, unpacked: int = 0, cancel: Cancel | None = None
+    ) -> None:
+        self._source, self._shown, self._limits, self._cancel = source, shown, limits, cancel
+        self._left = max(0, limits.max_unpacked_bytes - unpacked)
+        self.control: dict[str, bytes] = {}
+
+    def entries(self) -> list[Entry]:
+        """Everything in it but folders, `control` is filled; LimitError for a bomb, BrokenFileError for damage."""
+        found: list[Entry] = []
+        for message in self._messages("list", []):
+            if "control" in message:
+                self.control[str(message["control"])] = message["data"]
+            elif "entry" in message:
+                name, size, problem = message["entry"]
+                found.append(Entry(str(name), int(size), str(problem)))
+        return found
+
+    def members(self, wanted: Sequence[str]) -> Iterator[tuple[str, bytes | Unread]]:
+        """The wanted files in the archive's order, one at a time; Unread where one cannot be read."""
+        waiting = dict.fromkeys(wanted)
+        for message in self._messages("read", list(wanted)):
+            name = str(message.get("member", message.get("unread")))
+            if name in waiting:
+                del waiting[name]
+                yield name, message["data"] if "member" in message else Unread(name, None, str(message["reason"]))
+        for name in waiting:
+            yield name, Unread(name, None, "missing in the archive")
+
+    def _messages(self, mode: str, wanted: list[str]) -> Iterator[dict[str, object]]:
+        request = {
+            "mode": mode,
+            "wanted": wanted,
+            "max_members": 2 * self._limits.max_files,
+            "max_member_bytes": self._limits.max_file_bytes,
+            "max_bytes": self._left,
+        }
+        with Sandbox(self._limits) as sandbox:
+            for message in sandbox.messages(
+                _WORKER, self._source, request, name=self._shown, cancel=self._cancel, renew=True
+            ):
+                if "error" in message:
+                    raise self._error(str(message["error"]), one_line(str(message.get("detail", ""))))
+                yield message
+
+    def _error(self, kind: str, detail: str) -> IngestError:
+        if kind == "limit":
+            return LimitError(f"{self._shown} holds {detail}: unpack it and give the files that matter.")
+        return BrokenFileError(f"{self._shown} is damaged and cannot be unpacked: get the archive again.")

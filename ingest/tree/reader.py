@@ -1,0 +1,190 @@
+"""A folder or archive: choose among its entries, read the chosen ones, open archives inside, say what was left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import BinaryIO
+
+from ingest.code.map import Definition, FileFacts, repository_map
+from ingest.document import IngestCancelled, IngestError, Unread
+from ingest.files import Files, Job, LeftOutError, Progress, Settings, check_size
+from ingest.formats import FORMATS, Format, recognise
+from ingest.part import Part
+from ingest.text import one_line
+from ingest.tree.archive import Archive
+from ingest.tree.entry import MAX_CONTROL_BYTES, Entry
+from ingest.tree.folder import Folder
+from ingest.tree.git import lfs_pointer, submodules
+from ingest.tree.selection import select
+
+LFS_REASON = "a Git LFS pointer, its content is not here"
+SUBMODULE_REASON = "a submodule, its files are not here"
+NOT_CODE = frozenset(each.name for each in FORMATS)  # a source file's format is its language
+Charge = Callable[[str, Part], None]
+Named = tuple[str, Part]  # a part and the path it is shown under
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one tree gave, in reading order, and what of it was not read."""
+
+    parts: list[Named] = field(default_factory=list)
+    unread: list[Unread] = field(default_factory=list)
+
+
+class TreeReader:
+    """Reads trees through `files`; `charge` is told of each part as it comes and raises where a limit is passed."""
+
+    def __init__(self, settings: Settings, files: Files, charge: Charge, progress: Progress | None) -> None:
+        self._settings, self._files, self._charge, self._progress = settings, files, charge, progress
+        self._unpacked = 0
+
+    def folder(self, folder: Folder, prefix: str, tracked: frozenset[str] | None = None) -> Reading:
+        """Reads a folder; its files are shown as `prefix`/path. `tracked` files are never left out as ignored."""
+        entries = folder.entries()
+        sizes = {entry.path: entry.size for entry in entries if not entry.problem}
+
+        def control(path: str) -> bytes:
+            with folder.open(path) as source:
+                return source.read(MAX_CONTROL_BYTES)
+
+        chosen, reading = _choose(entries, control, prefix, tracked)
+
+        def found() -> Iterator[tuple[str, int, Callable[[], BinaryIO | bytes]]]:
+            for path in chosen:
+                yield path, sizes[path], lambda path=path: folder.open(path)  # type: ignore[misc]
+
+        return self._read(found(), chosen, prefix, 0, reading)
+
+    def archive(self, source: BinaryIO | bytes, shown: str, prefix: str, *, depth: int = 0) -> Reading:
+        """The same for an archive called `shown`."""
+        settings = self._settings
+        archive = Archive(source, shown, settings.limits, unpacked=self._unpacked, cancel=settings.cancel)
+        entries = archive.entries()
+        self._unpacked += sum(entry.size for entry in entries)
+        chosen, reading = _choose(entries, lambda path: archive.control.get(path, b""), prefix, None)
+
+        def found() -> Iterator[tuple[str, int, Callable[[], BinaryIO | bytes]]]:
+            for path, content in archive.members(chosen):
+                if isinstance(content, Unread):
+                    reading.unread.append(Unread(_shown(prefix, path), None, content.reason))
+                else:
+                    yield path, len(content), lambda content=content: content  # type: ignore[misc]
+
+        return self._read(found(), chosen, prefix, depth, reading)
+
+    def _read(
+        self,
+        found: Iterator[tuple[str, int, Callable[[], BinaryIO | bytes]]],
+        chosen: Sequence[str],
+        prefix: str,
+        depth: int,
+        reading: Reading,
+    ) -> Reading:
+        """Parses what `found` brings, in any order; the parts come in the order of `chosen`."""
+        given: dict[str, list[Named]] = {}
+
+        def jobs() -> Iterator[Job]:
+            for path, size, open_file in found:
+                shown = _shown(prefix, path)
+                try:
+                    nested = self._look(open_file, shown, depth + 1)
+                except IngestCancelled:
+                    raise
+                except IngestError as error:
+                    reading.unread.append(Unread(shown, None, str(error)))
+                    continue
+                if nested is None:
+                    yield Job(shown, open_file, size=size)
+                else:
+                    given[shown] = nested.parts
+                    reading.unread += nested.unread
+
+        done = 0
+        for job, outcome in self._files.read_all(jobs()):
+            done += 1
+            if isinstance(outcome, IngestCancelled):
+                raise outcome
+            if isinstance(outcome, IngestError):
+                reading.unread.append(Unread(job.shown, None, str(outcome)))
+                continue
+            self._charge(job.shown, outcome)
+            given[job.shown] = [(job.shown, outcome)]
+            if self._progress is not None:
+                self._progress(job.shown, done, len(chosen))
+        reading.parts = [named for path in chosen for named in given.get(_shown(prefix, path), ())]
+        reading.unread.sort(key=lambda item: item.path)
+        return reading
+
+    def _look(self, open_file: Callable[[], BinaryIO | bytes], shown: str, depth: int) -> Reading | None:
+        """What an archive inside the tree gives; None for a file to be parsed; an IngestError for neither."""
+        source = open_file()
+        try:
+            head = check_size(source, shown, self._settings.limits)
+            if lfs_pointer(head):
+                raise LeftOutError(LFS_REASON)
+            kind = recognise(shown, head)
+            if not isinstance(kind, Format) or kind.name != "archive":
+                return None
+            if depth > self._settings.limits.max_depth:
+                raise LeftOutError(f"an archive inside {depth} others: unpack it and give its files")
+            return self.archive(source, shown, shown, depth=depth)
+        finally:
+            if not isinstance(source, bytes):
+                source.close()
+
+
+def map_of(parts: Sequence[Named]) -> Part | None:
+    """The map of several files, if at least one of them is source code with an outline."""
+    facts = [_facts(shown, part) for shown, part in parts]
+    return repository_map(facts) if len(parts) > 1 and any(fact.imports or fact.definitions for fact in facts) else None
+
+
+def _choose(
+    entries: Sequence[Entry], control: Callable[[str], bytes], prefix: str, tracked: frozenset[str] | None
+) -> tuple[list[str], Reading]:
+    selection = select(entries, control, tracked=tracked)
+    reading = Reading(unread=[Unread(_shown(prefix, item.path), None, item.reason) for item in selection.left])
+    if any(entry.path == ".gitmodules" and not entry.problem for entry in entries):
+        text = control(".gitmodules").decode("utf-8", "replace")
+        there = {PurePosixPath(entry.path).parts[0] for entry in entries} | {entry.path for entry in entries}
+        reading.unread += [
+            Unread(_shown(prefix, path), None, SUBMODULE_REASON)
+            for path in submodules(text)
+            if not any(entry.startswith(path + "/") for entry in there)
+        ]
+    return [entry.path for entry in selection.kept], reading
+
+
+def _shown(prefix: str, path: str) -> str:
+    return one_line(f"{prefix}/{path}" if prefix else path)
+
+
+def _facts(shown: str, part: Part) -> FileFacts:
+    code = part.outlined and part.format not in NOT_CODE
+    lines = _Lines(part.text)
+    definitions = tuple(
+        Definition(section.kind, section.title, lines.of(section.start), section.level) for section in part.sections
+    )
+    return FileFacts(
+        path=shown,
+        chars=len(part.text),
+        lines=part.text.count("\n"),
+        format=part.format,
+        imports=tuple(part.imports),
+        definitions=definitions if code else (),
+    )
+
+
+class _Lines:
+    """Line numbers of rising offsets."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._at, self._line = text, 0, 1
+
+    def of(self, offset: int) -> int:
+        self._line += self._text.count("\n", self._at, offset)
+        self._at = offset
+        return self._line
