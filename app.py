@@ -63,70 +63,19 @@ def fail(error: Exception) -> int:
 
 
 def read(options: argparse.Namespace) -> int:
-    """`read PATH…`: sections, anchors, tokens, pages, and what was not read."""
-    from ingest import PartCache, encode, load
+    """`read PATH…`: sections, anchors, tokens, pages, what was not read, and what reading would cost."""
+    from assistant.terminal import ReadCommand, read
 
-    data = Path(options.data_dir).expanduser()
-    data.mkdir(parents=True, exist_ok=True)
-    document = load(
-        sources(options),
-        limits=limits(),
+    command = ReadCommand(
+        paths=sources(options),
         password=options.password or None,
         ocr=options.ocr,
-        cache=PartCache(data / "parsed"),
-        scratch=data,
-        progress=show_parsing if sys.stderr.isatty() else None,
+        lint=options.lint,
+        depth=options.depth,
+        json=options.json,
     )
-    from assistant.listing import listing, outline
-    from assistant.tokenizer import Tokenizer
-
-    folder = model_folder(options)
-    encoded = encode(document, Tokenizer.load(folder))
-    findings = lint_of(document) if options.lint else []
-    if options.json:
-        listed = listing(document, encoded) | ({"lint": findings} if options.lint else {})
-        print(json.dumps(listed, ensure_ascii=False))
-        return 0
-    print(outline(document, encoded, depth=options.depth))
-    print("\n".join(finding["text"] for finding in findings))
-    print(cost_of(options, folder, len(encoded.token_ids), len(encoded.anchors)))
+    read(command, service_options(options))
     return 0
-
-
-def lint_of(document: Any) -> list[dict[str, Any]]:
-    """What is wrong with a contract's own structure, one object a finding."""
-    from assistant.lint import findings
-
-    return findings(document)
-
-
-def cost_of(options: argparse.Namespace, folder: str, tokens: int, anchors: int) -> str:
-    """One sentence on the time and memory of reading; why not, where it cannot be told."""
-    from assistant.listing import cost_sentence
-    from assistant.service import DTYPES, chosen_level
-    from sparse_backend import BackendError
-    from sparse_backend.estimate import estimate
-
-    chosen = service_options(options)
-    try:
-        cost = estimate(
-            folder,
-            tokens,
-            anchors,
-            pattern=chosen.pattern,
-            level=chosen_level(chosen),
-            dtype=DTYPES[chosen.dtype],
-        )
-    except BackendError as error:
-        return str(error)
-    return cost_sentence(cost, tokens)
-
-
-def show_parsing(path: str, done: int, total: int) -> None:
-    """One line on stderr, rewritten."""
-    print(f"\r\x1b[Kparsing: {done:,} of {total:,}: {path[:80]}", end="", file=sys.stderr, flush=True)
-    if done == total:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def sources(options: argparse.Namespace) -> list[Any]:
@@ -138,6 +87,7 @@ def ask(options: argparse.Namespace) -> int:
     """`ask PATH… -q QUESTION`: an answer with citations and the receipt."""
     from assistant.errors import EmptyQuestionError
     from assistant.listing import answer_json, receipt_lines
+    from assistant.terminal import show_progress
 
     start = time.perf_counter()
     if not options.question.strip():
@@ -218,15 +168,6 @@ def limits() -> Any:
         raise AssistantError(f"{ENV}… sets a wrong limit: {error}.") from None
 
 
-def show_progress(state: Any) -> None:
-    """One line on stderr, rewritten."""
-    unit = "pages" if state.phase == "parsing" else "tokens"
-    eta = f", {state.eta_s:.0f} s left" if state.eta_s else ""
-    text = f"{state.phase}: {state.done:,} of {state.total:,} {unit}{eta}" if state.total else state.phase
-    end = "\n" if state.phase in ("done", "failed", "cancelled") else ""
-    print(f"\r\x1b[K{text}", end=end, file=sys.stderr, flush=True)
-
-
 def serve(options: argparse.Namespace) -> int:
     """`serve`: the page on http://HOST:PORT."""
     from assistant.errors import AssistantError
@@ -275,16 +216,6 @@ def service_options(options: argparse.Namespace) -> Any:
         dtype=best_dtype(),
         limits=limits(),
     )
-
-
-def model_folder(options: argparse.Namespace) -> str:
-    """The folder whose tokenizer counts tokens; the embedded model is unpacked at the first call."""
-    from assistant.service import EMBEDDED
-    from sparse_backend.embedded import ensure_embedded
-
-    if options.model != EMBEDDED:
-        return str(options.model)
-    return str(ensure_embedded(Path(options.data_dir).expanduser() / "models"))
 
 
 def parse_users(text: str) -> list[tuple[str, str]]:

@@ -169,7 +169,9 @@ def _document(stored: dict[str, Any]) -> Document:
             pages=report["pages"],
             unread=tuple(Unread(*row) for row in report["unread"]),
             warnings=tuple(report["warnings"]),
-            artifacts=tuple(Artifact(path, kind, text, tuple(pages)) for path, kind, text, pages in report["artifacts"]),
+            artifacts=tuple(
+                Artifact(path, kind, text, tuple(pages)) for path, kind, text, pages in report["artifacts"]
+            ),
         ),
         content_hash=stored["content_hash"],
     )

@@ -44,9 +44,7 @@ def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -
         lines.append(f"{spot:>10}  {encoded.section_tokens(section):>9,}  {indent}{section.title}")
     if len(shown) < len(document.sections):
         lines.append(f"{len(document.sections) - len(shown):,} sections below level {depth} are not shown (--depth)")
-    lines += [
-        f"kept out of the text: {item.kind} “{item.text}” ({_pages(item.pages)})" for item in report.artifacts
-    ]
+    lines += [f"kept out of the text: {item.kind} “{item.text}” ({_pages(item.pages)})" for item in report.artifacts]
     lines += [
         f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread
     ]
@@ -57,7 +55,9 @@ def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -
 def cost_sentence(cost: Estimate, tokens: int) -> str:
     """What reading will take: “Reading it takes about 7 s and 190 MB on this machine (probed just now).”"""
     seconds = f"{cost.seconds / 60:,.0f} min" if cost.seconds >= 100 else f"{max(cost.seconds, 0.1):,.1f} s"
-    line = f"Reading it takes about {seconds} and {cost.bytes / 1e6:,.0f} MB on this machine (its speed probed just now)."
+    line = (
+        f"Reading it takes about {seconds} and {cost.bytes / 1e6:,.0f} MB on this machine (its speed probed just now)."
+    )
     if tokens > cost.limit:
         line += f" It is longer than the {cost.limit:,} tokens this model was trained for, so it would be refused."
     return line

@@ -1,7 +1,7 @@
 """What reading a document will cost, told before a model is loaded: memory exactly, time from a probe of this machine.
 
 Time = (floating point operations of the linear layers + ATTENTION_COST x those of attention) / measured matmul rate.
-ATTENTION_COST was fitted to readings of 2K to 8K tokens (docs/log.md): masks, softmax and copies run slower than matmuls.
+ATTENTION_COST was fitted to readings of 2K to 8K tokens (docs/log.md): masks, softmax and copies are slower.
 """
 
 from __future__ import annotations

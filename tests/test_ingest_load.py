@@ -45,7 +45,7 @@ def test_a_folder_is_read_readme_first_and_the_rest_is_listed(folder: Path) -> N
     assert document.report.files == 4 and document.report.pages == 0
     left = {item.path: item.reason for item in document.report.files_unread}
     assert set(left) == {"src/logo.png", "src/broken.txt", "empty.txt", "link.txt", "out", ".git"}
-    assert "link" in left["link.txt"] and ".png" in left["src/logo.png"] and "empty" in left["empty.txt"]
+    assert "link" in left["link.txt"] and "empty" in left["empty.txt"] and left["src/logo.png"]
     assert "outside" not in document.text
 
 
@@ -98,12 +98,19 @@ def test_several_paths_keep_their_order_and_equal_names_stay_apart(tmp_path: Pat
     assert document.text.index("text 0") < document.text.index("text 1") < document.text.index("text 2")
 
 
-@pytest.mark.parametrize("name", ["a.docx", "b.exe", "c.xyz"])
-def test_unsupported_kinds_name_what_is_supported(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "content"), [("b.exe", b"MZ\x00\x01\x02"), ("c.xyz", b"PK\x03\x04 content")])
+def test_unsupported_kinds_name_what_is_supported(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
-    path.write_bytes(b"PK\x03\x04 content")
-    with pytest.raises(UnsupportedFileError, match=rf"^{name} .*PDF, plain text, Markdown and source code\.$"):
+    path.write_bytes(content)
+    with pytest.raises(UnsupportedFileError, match=rf"^{name} .*give PDF, Word, .*source code, or a zip or tar of them"):
         load([path])
+
+
+@pytest.mark.parametrize(("name", "advice"), [("a.doc", r"\.docx"), ("b.pptx", "PDF"), ("c.odt", r"\.docx")])
+def test_office_kinds_that_are_not_read_say_how_to_save_them(tmp_path: Path, name: str, advice: str) -> None:
+    (tmp_path / name).write_bytes(b"\xd0\xcf\x11\xe0 content")
+    with pytest.raises(UnsupportedFileError, match=rf"^{name}: .* save it as {advice}"):
+        load([tmp_path / name])
 
 
 def test_missing_and_unopenable_paths(tmp_path: Path) -> None:
@@ -135,7 +142,7 @@ def test_a_named_link_is_followed(tmp_path: Path) -> None:
 def test_an_explicit_bad_file_raises_even_beside_good_ones(folder: Path) -> None:
     with pytest.raises(EmptyFileError):
         load([folder / "zeta.txt", folder / "empty.txt"])
-    with pytest.raises(BrokenFileError, match=r"named \.pdf but is no PDF"):
+    with pytest.raises(BrokenFileError, match=r"named \.pdf but holds plain text"):
         (folder / "page.pdf").write_text("<html>not found</html>")
         load([folder / "page.pdf"])
 
@@ -161,7 +168,8 @@ def test_limits(folder: Path) -> None:
 def test_cancel_and_progress(folder: Path) -> None:
     seen: list[tuple[str, int, int]] = []
     load([folder], progress=lambda *call: seen.append(call))
-    assert seen == [(name, 1, 1) for name in ("README.md", "src/deep/notes.txt", "src/main.py", "zeta.txt")]
+    assert [call[1:] for call in seen] == [(done, len(seen)) for done in range(1, len(seen) + 1)]
+    assert {"README.md", "src/deep/notes.txt", "src/main.py", "zeta.txt"} < {call[0] for call in seen}
     calls: list[str] = []
     with pytest.raises(IngestCancelled):
         load([folder], progress=lambda path, *_: calls.append(path), cancel=lambda: len(calls) >= 2)

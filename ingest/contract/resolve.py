@@ -84,7 +84,7 @@ class _Resolver:
     def resolve(self, cited: list[Citation]) -> Iterator[Reference]:
         outside, scope = self._beside(cited)
         for each in cited:
-            if outside:
+            if outside or (each.kind == "paragraph" and each.label[:1] in "IVX"):  # a "Paragraph IV certification"
                 yield self._reference(each, "external", None)
                 continue
             target = self._target(each, scope)
@@ -159,8 +159,7 @@ class _Resolver:
             return False
         large = bool(each.number) and each.number[0] >= LARGE and each.number[0] > self.top
         coded = bool(each.suffix) and ("-" in each.suffix or bool(each.number and each.number[0] > self.top))
-        roman = each.kind == "paragraph" and each.label[:1] in "IVX" and not each.items
-        return large or coded or roman or not self.outline.entries
+        return large or coded or not self.outline.entries
 
     def _target(self, each: Citation, inside: int | None) -> int | None:
         outline = self.outline

@@ -6,6 +6,7 @@ All patterns are bounded, so that hostile text costs no more than plain text.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -145,6 +146,8 @@ def _in_lists(outline: Outline) -> Iterator[Found]:
             for match in _ENTRY.finditer(text, section.header_end, section.end)
             if len(match["term"].split()) <= 7 and not _GLOSSARY.search(match["term"])
         ]
+        counts = Counter(match["term"] for match in entries)
+        entries = [match for match in entries if counts[match["term"]] == 1 or match["bold"]]  # not a running footer
         if len(entries) < 2 and not any(match["bold"] for match in entries):
             continue
         for match in entries:

@@ -57,7 +57,7 @@ class Signature:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One place that defines a term: [start, end) is the term, [start, body_end) it and its meaning.
+    """One place that defines a term: [start, end) is the term, [body, body_end) what it means.
 
     `kind`: "means", "short" (in brackets), "list" (an entry of a list of definitions), "pointer" (it says only
     where the meaning stands, and `pointer` is that reference), "adds" ("X" includes …) or "party". `local` holds for one clause alone.
@@ -66,6 +66,7 @@ class Definition:
     kind: str
     start: int
     end: int
+    body: int
     body_end: int
     section: int | None
     pointer: int | None = None

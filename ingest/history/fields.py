@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingest.history.session import History, Session, in_order
+from ingest.mail.markup import visible
 from ingest.text import normalise, one_line
-from ingest.web.html import html_text
+from ingest.web.page import NO_ALT
 
 NAMED = 30  # names of fields in one warning
 _PICTURE = re.compile(r"<img\b[^<>]*>", re.IGNORECASE)
@@ -51,9 +52,20 @@ class Tally:
             self.counts[f"entries among the {kind} are damaged and were not read."] += lost
         return found
 
+    def markup(self, value: object) -> str:
+        """An HTML text as plain text; what of it is not read is counted, save pictures, which are named."""
+        if not isinstance(value, str) or not ("<" in value or "&" in value):
+            return text(value)
+        plain, lost = visible(value)
+        self.counts.update({f"{words}.": count for words, count in lost.items() if words != NO_ALT})
+        return text(plain)
+
     def warnings(self, name: str) -> list[str]:
         """One sentence for each kind of thing."""
-        found = [f"{name}: {count:,} {what}" for what, count in self.counts.items()]
+        found = [
+            f"{name}: " + (what.replace("{n}", f"{count:,}") if "{n}" in what else f"{count:,} {what}")
+            for what, count in self.counts.items()
+        ]
         if self.fields:
             names = ", ".join(sorted(self.fields)[:NAMED])
             more = f" and {len(self.fields) - NAMED} more" if len(self.fields) > NAMED else ""
@@ -106,13 +118,6 @@ def line(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
     return " ".join(one_line(str(value)).split())
-
-
-def markup(value: object) -> str:
-    """An HTML text as plain text."""
-    if isinstance(value, str) and ("<" in value or "&" in value):
-        return text(html_text(value))
-    return text(value)
 
 
 def pictures(value: object) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ingest.history import moment
-from ingest.history.fields import Customers, Person, Tally, file_label, line, mapping, markup, objects, pictures, size
+from ingest.history.fields import Customers, Person, Tally, file_label, line, mapping, objects, pictures, size
 from ingest.history.session import Message, Parsed, Session
 from ingest.history.source import Source
 
@@ -126,7 +126,7 @@ class _Reader:
             messages += self.message({**opening, "created_at": created, "part_type": "comment"}, "source")
         for part in parts:
             messages += self.message(part, "part")
-        subject = line(conversation.get("title")) or line(markup(opening.get("subject")))
+        subject = line(conversation.get("title")) or line(self.tally.markup(opening.get("subject")))
         channel = line(opening.get("type")) if "source" in conversation else ""
         details = _details(conversation, channel)
         session = Session(line(conversation.get("id")), started, channel, subject, tuple(messages), details)
@@ -145,7 +145,7 @@ class _Reader:
     def message(self, part: dict[str, object], kind: str) -> list[Message]:
         """The message of a part; none where it has neither words nor files."""
         self.tally.note(kind, part, PART)
-        content = markup(part.get("body"))
+        content = self.tally.markup(part.get("body"))
         files = (*(_file(item) for item in objects(part.get("attachments"))), *pictures(part.get("body")))
         part_type = line(part.get("part_type")) or "part"
         if not content and not files:

@@ -16,7 +16,6 @@ from ingest.history.fields import (
     file_label,
     line,
     mapping,
-    markup,
     objects,
     pictures,
     size,
@@ -155,7 +154,7 @@ class _Reader:
         author = line(comment.get("author_id")) or line(mapping(comment.get("author")).get("id"))
         internal = comment.get("public") is False
         plain = text(comment.get("plain_body")).replace("&nbsp;", " ") or text(comment.get("body"))
-        content = plain or markup(comment.get("html_body"))
+        content = plain or self.tally.markup(comment.get("html_body"))
         inside = pictures(comment.get("html_body"))
         files = tuple(_file(item) for item in objects(comment.get("attachments")))
         return Message(

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ingest.pdf.glyphs import Rule
-from ingest.pdf.layout import Line
+from ingest.pdf.line import Line
 
 SMALLER = 0.93  # of the body's size
 FOOT = 0.35  # of the page's height: notes begin below this

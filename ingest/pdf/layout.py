@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from ingest.pdf.glyphs import Glyphs, Rule
+from ingest.pdf.line import Line
 from ingest.pdf.rows import Row, is_bold, main_size, make_rows, text_of
 from ingest.pdf.tables import table_rows
 
@@ -27,21 +27,6 @@ _LABEL = re.compile(r"[(\[]?(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]{1,2}|[ivxlIVXL]{1,
 Gutter = tuple[float, float]
 
 
-@dataclass(slots=True)
-class Line:
-    """One line of the text; `column` counts the stretches read one after the other on the page."""
-
-    text: str
-    size: float
-    bold: bool
-    x0: float
-    x1: float
-    top: float
-    base: float
-    column: int = 0
-    kind: str = "text"  # "text", "row" of a table, "note" at the foot, "edge" of the page
-
-
 def read_lines(glyphs: Glyphs) -> list[Line]:
     """All lines of a page in reading order, words in other directions last."""
     rows = make_rows(glyphs.words)
@@ -51,7 +36,7 @@ def read_lines(glyphs: Glyphs) -> list[Line]:
     lines += flow.read(body, 0)
     lines += [_line(row, flow.column + 1, "edge") for row in below]
     for place, words in enumerate(glyphs.aside):
-        lines += [_line(row, flow.column + 2 + place) for row in make_rows(words)]
+        lines += [_line(row, flow.column + 2 + place, "aside") for row in make_rows(words)]
     return lines
 
 
@@ -80,7 +65,7 @@ def leading(rows: Sequence[Row]) -> float:
 
 
 def _line(row: Row, column: int, kind: str = "text") -> Line:
-    return Line(text_of(row), row.size, is_bold(row.words), row.x0, row.x1, row.top, row.base, column, kind)
+    return Line(text_of(row), row.size, is_bold(row.words), row.x0, row.top, row.x1, row.base, column, kind)
 
 
 class _Flow:
@@ -116,11 +101,19 @@ class _Flow:
             made = table_rows(band, cells, [rule for rule in self.rules if _inside(rule, band)])
             if made:
                 return [
-                    Line(" | ".join(texts).strip(), main_size(words), is_bold(words), min(w.x0 for w in words),
-                         max(w.x1 for w in words), min(w.top for w in words), max(w.base for w in words),
-                         self.column, "row" if len(texts) > 1 else "text")
+                    Line(
+                        " | ".join(texts).strip(),
+                        main_size(words),
+                        is_bold(words),
+                        min(word.x0 for word in words),
+                        min(word.top for word in words),
+                        max(word.x1 for word in words),
+                        max(word.base for word in words),
+                        self.column,
+                        "row" if len(texts) > 1 else "text",
+                    )
                     for texts, words in made
-                ]  # fmt: skip
+                ]
         return [_line(row, self.column) for row in band]
 
     def _columns(self, band: list[Row], gutter: Gutter, depth: int) -> list[Line]:

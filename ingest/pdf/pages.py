@@ -14,7 +14,8 @@ from ingest.pdf.annotations import page_notes
 from ingest.pdf.damage import PART_MISSING, WRONG_CHECKSUM, DamageCheck, Faults
 from ingest.pdf.footnotes import body_size, move_notes
 from ingest.pdf.glyphs import Glyphs, read_glyphs
-from ingest.pdf.layout import Line, read_lines
+from ingest.pdf.layout import read_lines
+from ingest.pdf.line import Line
 from ingest.text import normalise
 
 UNKNOWN_SHARE = 0.2  # of the characters of a page: more without a meaning is worth a warning
@@ -98,11 +99,7 @@ def _plain_lines(page: PageObject) -> list[Line]:
 
 
 def _message(lines: list[Line], notes: list[str], *, fault: str | None, doubt: str | None = None) -> dict[str, Any]:
-    rows = [
-        [line.text, line.size, line.bold, round(line.x0, 1), round(line.top, 1), round(line.x1, 1),
-         round(line.base, 1), line.column, line.kind]
-        for line in lines
-    ]  # fmt: skip
+    rows = [line.row() for line in lines]
     return {"lines": rows, "notes": notes, "fault": fault, "doubt": doubt, "image": False, "width": 0.0, "height": 0.0}
 
 

@@ -23,6 +23,7 @@ MAX_DEEP_STARS = 3  # "**" in one pattern: each multiplies the places to try
 SHOWN_CHARS = 60  # of a pattern in a reason
 
 _BELOW = "(?:(?P<ps_d>/)|$)"  # how pathspec ends an expression that also matches everything below a folder
+_STARS = re.compile(r"(?<![^/!])\*{3,}(?![^/])")  # as a whole part of a path: the same as two
 _PIECE = re.compile(r"\\.|\[[!^]?\]?+(?:\\.|\[:\w+:\]|[^\]\\])*\]|\*+|.", re.DOTALL)
 _MEMBER = re.compile(r"\[:(\w+):\]|(\\.|[^\\])(?:-(\\.|[^\\\]]))?", re.DOTALL)
 _CLASSES = {
@@ -161,8 +162,8 @@ def compile_rule(line: str) -> Rule | str | None:
     if len(line) > MAX_PATTERN_CHARS or line.count("**") > MAX_DEEP_STARS:
         return None if line.startswith("#") else f"the pattern is too complex to be obeyed ({shown})"
     bare = line if line.endswith("\\ ") else line.rstrip()
-    folders_only = bare.endswith("/") and bare != "/"
-    bare = bare[:-1] if folders_only else bare
+    folders_only = bare.endswith("/") and bare not in ("/", "!/")
+    bare = _STARS.sub("**", (bare[:-1] if folders_only else bare).replace("\\/", "/"))
     try:
         pattern = _Glob(bare)
     except (GitIgnorePatternError, re.error):  # git takes such a pattern for one that matches nothing

@@ -78,9 +78,10 @@ FOLDER_ROWS = (
 
 CODE_SUFFIXES = frozenset((
     ".py", ".js", ".mjs", ".cjs", ".jsx", ".ts", ".tsx", ".vue", ".go", ".rs", ".java", ".kt", ".scala", ".groovy",
-    ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm", ".cs", ".fs", ".vb", ".rb", ".php", ".pl", ".pm",
-    ".swift", ".dart", ".ex", ".exs", ".erl", ".hs", ".ml", ".clj", ".lua", ".r", ".jl", ".zig", ".nim", ".s", ".asm",
-    ".css", ".scss", ".less", ".proto", ".sol", ".sh", ".cmake", ".bzl", ".gn", ".gyp", ".jsonnet", ".rego",
+    ".c", ".h", ".cc", ".cpp", ".cxx", ".hh", ".hpp", ".hxx", ".m", ".mm", ".cs", ".fs", ".vb", ".rb", ".php",
+    ".pl", ".pm", ".swift", ".dart", ".ex", ".exs", ".erl", ".hs", ".ml", ".clj", ".lua", ".r", ".jl", ".zig",
+    ".nim", ".s", ".asm", ".css", ".scss", ".less", ".proto", ".sol", ".sh", ".cmake", ".bzl", ".gn", ".gyp",
+    ".jsonnet", ".rego",
 ))  # fmt: skip
 
 LOCK_FILES = frozenset((

@@ -85,6 +85,13 @@ class TreeReader:
     ) -> Reading:
         """Parses what `found` brings, in any order; the parts come in the order of `chosen`."""
         given: dict[str, list[Named]] = {}
+        done = 0
+
+        def tell(shown: str) -> None:
+            nonlocal done
+            done += 1
+            if self._progress is not None:
+                self._progress(shown, done, len(chosen))
 
         def jobs() -> Iterator[Job]:
             for path, size, open_file in found:
@@ -95,25 +102,24 @@ class TreeReader:
                     raise
                 except IngestError as error:
                     reading.unread.append(Unread(shown, None, str(error)))
+                    tell(shown)
                     continue
                 if nested is None:
                     yield Job(shown, open_file, size=size)
                 else:
                     given[shown] = nested.parts
                     reading.unread += nested.unread
+                    tell(shown)
 
-        done = 0
         for job, outcome in self._files.read_all(jobs()):
-            done += 1
             if isinstance(outcome, IngestCancelled):
                 raise outcome
             if isinstance(outcome, IngestError):
                 reading.unread.append(Unread(job.shown, None, str(outcome)))
-                continue
-            self._charge(job.shown, outcome)
-            given[job.shown] = [(job.shown, outcome)]
-            if self._progress is not None:
-                self._progress(job.shown, done, len(chosen))
+            else:
+                self._charge(job.shown, outcome)
+                given[job.shown] = [(job.shown, outcome)]
+            tell(job.shown)
         reading.parts = [named for path in chosen for named in given.get(_shown(prefix, path), ())]
         reading.unread.sort(key=lambda item: item.path)
         return reading

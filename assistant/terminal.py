@@ -1,0 +1,90 @@
+"""The terminal: what `read` prints, and progress on stderr; one JSON object on the last line where it is asked for."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant.lint import findings
+from assistant.listing import cost_sentence, listing, outline
+from assistant.reading import ReadState
+from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level
+from assistant.tokenizer import Tokenizer
+from ingest import Encoded, PartCache, encode, load
+from sparse_backend import BackendError
+from sparse_backend.embedded import ensure_embedded
+from sparse_backend.estimate import estimate
+
+
+@dataclass(frozen=True, slots=True)
+class ReadCommand:
+    """What `read` was asked for; `depth`: sections down to this level, None for all."""
+
+    paths: Sequence[Path | str]
+    password: str | None = None
+    ocr: bool = False
+    lint: bool = False
+    depth: int | None = None
+    json: bool = False
+
+
+def read(command: ReadCommand, options: ServiceOptions) -> None:
+    """Parses and prints; nothing is kept but the cache of parsed files. Raises IngestError and BackendError."""
+    options.data_dir.mkdir(parents=True, exist_ok=True)
+    document = load(
+        command.paths,
+        limits=options.limits,
+        password=command.password,
+        ocr=command.ocr,
+        cache=PartCache(options.data_dir / "parsed"),
+        scratch=options.data_dir,
+        progress=show_parsing if sys.stderr.isatty() else None,
+    )
+    embedded = options.model == EMBEDDED
+    folder = str(ensure_embedded(options.data_dir / "models")) if embedded else options.model
+    encoded = encode(document, Tokenizer.load(folder))
+    found = findings(document) if command.lint else []
+    if command.json:
+        extra: dict[str, Any] = {"lint": found} if command.lint else {}
+        print(json.dumps(listing(document, encoded) | extra, ensure_ascii=False))
+        return
+    print(outline(document, encoded, depth=command.depth))
+    if command.lint:
+        print("\n".join(str(finding["text"]) for finding in found) or "lint: nothing found")
+    print(cost(folder, encoded, options))
+
+
+def cost(folder: str, encoded: Encoded, options: ServiceOptions) -> str:
+    """One sentence on the time and memory of reading; why not, where it cannot be told."""
+    tokens = len(encoded.token_ids)
+    try:
+        told = estimate(
+            folder,
+            tokens,
+            len(encoded.anchors),
+            pattern=options.pattern,
+            level=chosen_level(options),
+            dtype=DTYPES[options.dtype],
+        )
+    except BackendError as error:
+        return str(error)
+    return cost_sentence(told, tokens)
+
+
+def show_parsing(path: str, done: int, total: int) -> None:
+    """One line on stderr, rewritten, gone at the end."""
+    text = "" if done == total else f"parsing: {done:,} of {total:,}: {path[:80]}"
+    print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def show_progress(state: ReadState) -> None:
+    """The same for a reading."""
+    unit = "parsed" if state.phase == "parsing" else "tokens"
+    eta = f", {state.eta_s:.0f} s left" if state.eta_s else ""
+    text = f"{state.phase}: {state.done:,} of {state.total:,} {unit}{eta}" if state.total else state.phase
+    end = "\n" if state.phase in ("done", "failed", "cancelled") else ""
+    print(f"\r\x1b[K{text}", end=end, file=sys.stderr, flush=True)
