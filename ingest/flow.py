@@ -177,8 +177,11 @@ def _outer(text: str, kind: str) -> str:
 
 
 def row_text(cells: Sequence[str]) -> str:
-    """A row as one line; line breaks inside a cell become " / "."""
-    return CELL.join(LINE.join(cell.split("\n")) if "\n" in cell else cell for cell in cells).rstrip()
+    """A row as one line; line breaks inside a cell become " / ", empty cells at the end are left out."""
+    texts = [LINE.join(cell.split("\n")) if "\n" in cell else cell.strip() for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return CELL.join(texts)
 
 
 def cell_text(blocks: Cell) -> str:

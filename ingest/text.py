@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 
+from ingest.charset import guess, wide
 from ingest.document import Span
 
 SAMPLE = 65_536  # bytes looked at to tell text from other data
@@ -66,6 +67,8 @@ def binary_kind(data: bytes) -> str | None:
     """What these bytes are if they are not text, in words; None for text."""
     if any(data.startswith(mark) for mark, _ in BOMS):
         return None
+    if wide(data) is not None:
+        return None
     for magic, kind in MAGIC.items():
         if data.startswith(magic) and not (magic.isascii() and _looks_textual(data)):
             return kind
@@ -84,14 +87,21 @@ def decode(data: bytes) -> tuple[str, str | None]:
         if data.startswith(mark):
             text = data.decode(encoding, "replace")
             return text, "parts that are not valid text were replaced" if "\ufffd" in text else None
+    unmarked = wide(data)
+    if unmarked is not None:
+        return data.decode(unmarked, "replace"), f"not UTF-8: read as {unmarked.upper()} without a byte order mark"
     try:
         return data.decode("utf-8"), None
     except UnicodeDecodeError:
         text = data.decode("utf-8", "replace")
-    bad, foreign = text.count("\ufffd"), sum(1 for char in text if char > "\x7f")
+    bad, foreign = text.count("\ufffd"), len(text) - len(text.encode("ascii", "ignore"))
     if bad * 10 <= foreign:  # mostly valid UTF-8: a few damaged bytes, not another encoding
         return text, f"{bad} damaged characters were replaced"
-    return data.decode("cp1252", "replace"), "not UTF-8: read as Windows-1252 (cp1252)"
+    del text  # a large file is not held twice
+    codec, shown = guess(data)
+    text = data.decode(codec, "replace")
+    lost = text.count("\ufffd")
+    return text, f"not UTF-8: read as {shown}" + (f", with {lost:,} characters replaced" if lost else "")
 
 
 def split_lines(text: str, path: str) -> tuple[str, list[Span]]:

@@ -110,18 +110,24 @@ def resolve(folder: str, target: str) -> str:
 
 def parse_xml(data: bytes, name: str) -> etree._Element:
     """A tree in the namespaces of the usual form; a document type with entities is refused."""
-    if STRICT in data:
-        for strict, usual in STRICT_NAMES:
-            data = data.replace(strict, usual)
+    data = usual(data, name)
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
     )
-    if b"<!ENTITY" in data:
-        raise broken(name)
     try:
         return etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError):
         raise broken(name) from None
+
+
+def usual(data: bytes, name: str) -> bytes:
+    """Office XML in the namespaces of its usual form; BrokenFileError if it declares entities."""
+    if b"<!ENTITY" in data:
+        raise broken(name)
+    if STRICT in data:
+        for strict, loose in STRICT_NAMES:
+            data = data.replace(strict, loose)
+    return data
 
 
 def broken(name: str) -> BrokenFileError:

@@ -10,6 +10,8 @@ from ingest.part import Part, Request
 
 FIXTURES = Path(__file__).parent / "fixtures" / "history"
 GOLDEN = Path(__file__).parent / "golden" / "history"
+PLAIN = ("import_one_customer.json", "import_two_customers.jsonl")
+EXPORTS = ("zendesk_tickets.json", "zendesk_lines.jsonl", "intercom_list.json", "intercom_old_single.json")
 REQUEST = Request(max_chars=10_000_000, max_pages=100)
 
 
@@ -25,7 +27,14 @@ def render(value: object, name: str = "history.json") -> Part:
     return part
 
 
-def message(role: str = "customer", content: str = "Hello", **more: object) -> dict[str, object]:
+def shown(part: Part) -> str:
+    """A part as one plain text for a golden file: text, sections, and what was not read."""
+    sections = [f"{'  ' * each.level}{each.kind}: {part.text[each.start : each.header_end]}" for each in part.sections]
+    unread = [f"not read: {each.path} ({each.reason})" for each in part.unread]
+    return "\n".join([part.text + "=" * 72, *sections, *part.warnings, *unread]) + "\n"
+
+
+def message(role: str = "customer", content: object = "Hello", **more: object) -> dict[str, object]:
     """One message of the import format."""
     return {"role": role, "content": content, **more}
 
@@ -70,7 +79,22 @@ def conversation(*parts: object, number: str = "1", **more: object) -> dict[str,
     }
 
 
-def part(body: str | None = "<p>Hi</p>", kind: str = "comment", author: str = "admin", **more: object) -> dict[str, object]:
+def part(
+    body: str | None = "<p>Hi</p>", kind: str = "comment", author: str = "admin", **more: object
+) -> dict[str, object]:
     """One part of an Intercom conversation."""
     who = {"type": author, "id": "a1", "name": "Maria"}
-    return {"type": "conversation_part", "part_type": kind, "body": body, "created_at": 1746281040, "author": who, **more}
+    return {
+        "type": "conversation_part",
+        "part_type": kind,
+        "body": body,
+        "created_at": 1746281040,
+        "author": who,
+        **more,
+    }
+
+
+if __name__ == "__main__":  # writes the golden files anew: read their diff
+    for file in (*PLAIN, *EXPORTS):
+        golden = shown(render((FIXTURES / file).read_bytes(), file))
+        (GOLDEN / f"{file}.txt").write_text(golden, encoding="utf-8")

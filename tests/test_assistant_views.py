@@ -198,7 +198,7 @@ def test_the_chosen_conversation_is_marked() -> None:
 
 
 def test_progress_counts_pages_then_tokens() -> None:
-    assert "Opening a.pdf: 3 of 9 pages" in views.progress(ReadState("parsing", 3, 9, None), "a.pdf")
+    assert "Opening a.pdf: 3 of 9<" in views.progress(ReadState("parsing", 3, 9, None), "a.pdf")
     reading = views.progress(ReadState("reading", 512, 2048, 7.4), "a.pdf")
     assert "512 of 2,048 tokens" in reading and "about 7 s left" in reading and 'value="25.0"' in reading
     assert "…" in views.progress(ReadState("parsing", 0, 0, None), "a.pdf")

@@ -106,7 +106,12 @@ def test_all_pages_are_kept(contract: Document) -> None:
     assert contract.report.unread == () and contract.report.warnings == ()
     assert [span.page for span in contract.spans] == list(range(1, 24))
     start, end = contract.page_text(CONTRACT.name, 23)
-    assert contract.text[start:end].strip().startswith("Source: ETON PHARMACEUTICALS")
+    assert contract.text[start:end] == "\n"  # nothing but the footer of the filing stands there
+    kept = {(item.kind, item.text): item.pages for item in contract.report.artifacts}
+    assert kept["footer", "Source: ETON PHARMACEUTICALS, INC., 10-Q, 11/14/2019"] == tuple(range(1, 24))
+    assert kept["header", "CONFIDENTIAL"] == tuple(range(2, 23))
+    assert all(kept["page number", str(page)] == (page,) for page in range(2, 22))
+    assert "Source: ETON" not in contract.text and "\nCONFIDENTIAL\n" not in contract.text
 
 
 def test_sections_against_the_list_made_by_reading(contract: Document) -> None:

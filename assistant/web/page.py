@@ -12,7 +12,6 @@ from assistant.web import views
 from assistant.web.desk import Desk, View
 
 LOCAL_USER = "me"  # without a login the page has one user: whoever sits at this machine
-FILE_TYPES = [".pdf", ".txt", ".md", ".markdown", ".text"]
 
 _CLICKS = """
 element.addEventListener('click', event => {
@@ -37,7 +36,6 @@ def build(desk: Desk, profile: Profile) -> gr.Blocks:
                     label="Documents",
                     show_label=False,
                     file_count="multiple",
-                    file_types=FILE_TYPES,
                     elem_id="upload",
                     height=150,
                 )

@@ -32,10 +32,10 @@ def status(message: str, kind: str = "info") -> str:
 
 def progress(state: ReadState, name: str) -> str:
     """The progress bar of a reading."""
-    unit = "pages" if state.phase == "parsing" else "tokens"
+    unit = "" if state.phase == "parsing" else " tokens"  # pages of one file, else files
     verb = "Opening" if state.phase == "parsing" else "Reading"
     share = 100 * state.done / state.total if state.total else 0
-    counted = f"{state.done:,} of {state.total:,} {unit}" if state.total else "…"
+    counted = f"{state.done:,} of {state.total:,}{unit}" if state.total else "…"
     eta = f" · about {max(1, round(state.eta_s))} s left" if state.eta_s else ""
     return (
         f'<div class="reading" role="status"><div>{verb} {escape(name)}: {counted}{eta}</div>'

@@ -42,15 +42,17 @@ def _unused(term: Term, outline: Outline, parties: set[str]) -> Iterator[Finding
 
 def _twice(term: Term, outline: Outline) -> Iterator[Finding]:
     """Two meanings in one scope; a schedule may define its own, and a clause for itself."""
-    seen: dict[int, Definition] = {}
+    seen: dict[tuple[int, str], Definition] = {}
+    text = outline.text
     for definition in term.definitions:
         if definition.local or definition.kind not in _FULL:
             continue
         scope = outline.scope_at(definition.start)
-        before = seen.setdefault(scope, definition)
+        name = " ".join(text[definition.start : definition.end].split())  # "Party" and "Parties" may both be explained
+        before = seen.setdefault((scope, name), definition)
         if before is definition or _repeats(outline, before, definition):
             continue
-        message = f"“{term.name}” is defined again; it is already defined under {title(outline, before.section)}."
+        message = f"“{name}” is defined again; it is already defined under {title(outline, before.section)}."
         yield finding(outline, "duplicate-definition", "error", message, definition.start, definition.end)
 
 

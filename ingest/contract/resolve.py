@@ -58,6 +58,7 @@ class _Resolver:
         self.outline, self.text, self.names = outline, outline.text, names
         self.starts = {section.start for section in outline.sections}
         self.top = max((entry.number[0] for entry in outline.entries if entry.number), default=0)
+        self.numbered = {entry.scope for entry in outline.entries if entry.number and entry.scope != MAIN}
         self.recitals = [i for i, section in enumerate(outline.sections) if section.kind == "recitals"]
 
     def is_header(self, cited: Citation) -> bool:
@@ -184,6 +185,8 @@ class _Resolver:
         families += [family for family in ("section", "article") if family not in families and len(each.number) == 1]
         own = outline.entries[origin].scope if origin >= 0 else MAIN
         scopes = [MAIN, own] if each.kind == "clause" else [own, MAIN]
+        if each.kind == "paragraph" and own in self.numbered:
+            scopes = [own]
         if inside is not None:
             scopes = [outline.entries[inside].scope]
         path = set(outline.path(origin if inside is None else inside))

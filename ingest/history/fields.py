@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ingest.history.session import History, Session, in_order
+from ingest.mail import words
 from ingest.mail.markup import visible
 from ingest.text import normalise, one_line
 from ingest.web.page import NO_ALT
@@ -57,7 +58,7 @@ class Tally:
         if not isinstance(value, str) or not ("<" in value or "&" in value):
             return text(value)
         plain, lost = visible(value)
-        self.counts.update({f"{words}.": count for words, count in lost.items() if words != NO_ALT})
+        self.counts.update({f"{what}.": count for what, count in lost.items() if what != NO_ALT})
         return text(plain)
 
     def warnings(self, name: str) -> list[str]:
@@ -134,9 +135,7 @@ def size(value: object) -> str:
     """`120 KB`; empty where no size is given."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e15:
         return ""
-    if value < 1000:
-        return f"{int(value)} bytes"
-    return f"{value / 1000:.0f} KB" if value < 1_000_000 else f"{value / 1_000_000:.1f} MB"
+    return words.size(int(value))
 
 
 def file_label(name: str, kind: str, bytes_: str) -> str:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
+from ingest.mail.words import day
+
 MILLISECONDS_FROM = 100_000_000_000  # a Unix time this large counts milliseconds: in seconds it is the year 5138
 
 
@@ -43,11 +41,6 @@ def from_any(value: object) -> datetime | None:
     except (ValueError, OverflowError, OSError):
         return None
     return None
-
-
-def day(moment: datetime) -> str:
-    """`3 May 2025`."""
-    return f"{moment.day} {MONTHS[moment.month - 1]} {moment.year}"
 
 
 def clock(moment: datetime) -> str:

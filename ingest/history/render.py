@@ -74,7 +74,7 @@ class _Page:
         for index, message in enumerate(session.messages, start=1):
             self.message(message, f"[{index}]", session.started_at, history.customer)
             for file in message.attachments:
-                self.attachment(file, f"message {index} of session {number}")
+                self.attachment(file, f"message {index} of session {number} with {history.customer}")
         self.close(slot, start, title, level, "session")
 
     def message(self, message: Message, number: str, started: datetime | None, customer: str) -> None:

@@ -53,7 +53,7 @@ def _begin(lines: Sequence[Line], size: float, height: float, rules: Sequence[Ru
         start -= 1
     block = lines[start:]
     first = next((place for place, line in enumerate(block) if _opens(line)), None)
-    if first is None or start == 0 and not rules:
+    if first is None or (start == 0 and not rules):
         return len(lines)
     above = lines[start - 1].base if start else 0.0
     parted = any(above < rule.y <= block[0].top + 2 and rule.x0 < block[0].x0 + 20 for rule in rules)

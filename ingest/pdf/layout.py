@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import statistics
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from ingest.pdf.glyphs import Glyphs, Rule
 from ingest.pdf.line import Line
@@ -59,7 +60,7 @@ def _edges(rows: list[Row], height: float) -> tuple[list[Row], list[Row], list[R
 
 def leading(rows: Sequence[Row]) -> float:
     """The usual distance of two lines."""
-    gaps = [after.base - row.base for row, after in zip(rows, rows[1:], strict=False)]
+    gaps = [after.base - row.base for row, after in pairwise(rows)]
     near = [gap for gap, row in zip(gaps, rows, strict=False) if 0.7 * row.size < gap < 3.5 * row.size]
     return statistics.median(near) if near else 1.2 * (rows[0].size if rows else 10.0)
 
@@ -245,7 +246,7 @@ def _fill(rows: Sequence[Row]) -> float:
 
 def _prose(rows: Sequence[Row]) -> float:
     """The share of lines that the next one continues in the middle of a sentence."""
-    pairs = list(zip(rows, rows[1:], strict=False))
+    pairs = list(pairwise(rows))
     on = sum(after.words[0].text[0].islower() or row.words[-1].text[-1] in ",-" for row, after in pairs)
     return on / max(1, len(pairs))
 
@@ -259,7 +260,7 @@ def _rows_line_up(left: Sequence[Row], right: Sequence[Row]) -> bool:
 
 def _wide_gaps(rows: Sequence[Row]) -> list[float]:
     """Where text goes on after a gap."""
-    pairs = list(zip(rows, rows[1:], strict=False))
+    pairs = list(pairwise(rows))
     least = min((after.base - row.base for row, after in pairs), default=0.0)
     return [after.base for row, after in pairs if after.base - row.base > 1.25 * least]
 

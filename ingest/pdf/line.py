@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -54,7 +55,7 @@ def leading(lines: Sequence[Line]) -> float:
     """The usual distance of two lines of a column."""
     gaps = [
         after.base - line.base
-        for line, after in zip(lines, lines[1:], strict=False)
+        for line, after in pairwise(lines)
         if line.column == after.column and 0 < after.base - line.base < 4 * max(line.size, 8.0)
     ]
     size = median(line.size for line in lines) if lines else 10.0

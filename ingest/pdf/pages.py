@@ -6,7 +6,7 @@ import io
 from collections import Counter
 from typing import Any
 
-import pypdfium2
+import pypdfium2  # type: ignore[import-untyped]
 from pypdf import PageObject
 from pypdfium2 import PdfiumError
 
@@ -44,7 +44,7 @@ class PageReader:
         """The message about a page; one bad page must not hide the others."""
         self.faults.loss = False
         try:
-            damage = self.check.page(page) or self._decoding(page)
+            damage = self._decoding(page) or self.check.page(page)
             glyphs, lines = self._lines(page, index, count)
             notes = page_notes(page, glyphs, [line.text for line in lines])
         except MemoryError:

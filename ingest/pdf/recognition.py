@@ -40,7 +40,7 @@ def check_available(name: str) -> None:
 
 def recognise(png: bytes, *, seconds: float = PAGE_SECONDS) -> Recognised | None:
     """The text of a page's picture; None if Tesseract fails or takes longer."""
-    import pytesseract  # only here: text recognition is an extra
+    import pytesseract  # type: ignore[import-untyped]  # only here: text recognition is an extra
 
     with tempfile.TemporaryDirectory(prefix="unabridged-ocr-") as folder:
         file = Path(folder) / "page.png"
@@ -67,8 +67,8 @@ def _read(data: dict[str, list[int | float | str]]) -> Recognised:
         right = max(int(data["left"][index]) + int(data["width"][index]) for index in members)
         top = min(int(data["top"][index]) for index in members)
         bottom = max(int(data["top"][index]) + int(data["height"][index]) for index in members)
-        places = [place * POINTS for place in (left, top, right, bottom)]
-        lines.append(Line(" ".join(words), 0.0, False, *places, column=block))
+        x0, upper, x1, lower = (place * POINTS for place in (left, top, right, bottom))
+        lines.append(Line(" ".join(words), 0.0, False, x0, upper, x1, lower, block))
         for index, word in zip(members, words, strict=True):
             weight += len(word)
             total += len(word) * float(data["conf"][index])

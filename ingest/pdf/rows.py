@@ -76,19 +76,25 @@ def is_bold(words: Iterable[Word]) -> bool:
 def make_rows(words: Sequence[Word]) -> list[Row]:
     """The rows from top to bottom; superscripts belong to the row they hang on."""
     rows: list[list[Word]] = []
-    bases: list[float] = []
-    for word in sorted(words, key=lambda word: word.base):
+    for word in sorted(words, key=lambda word: (word.base, word.order)):
         near = max(SAME_BASE * word.size, 0.5)
-        if bases and word.base - bases[-1] <= near:
-            rows[-1].append(word)
-        else:
+        fitting = (row for row in rows[:-4:-1] if word.base - row[0].base <= near and not _covers(row, word))
+        into = next(fitting, None)
+        if into is None:
             rows.append([word])
-            bases.append(word.base)
+        else:
+            into.append(word)
     made = [Row(some, statistics.median(word.base for word in some), main_size(some)) for some in rows]
     _hang_scripts(made)
     for row in made:
         row.words.sort(key=lambda word: (word.x0, word.order))
     return [row for row in made if row.words]
+
+
+def _covers(row: Sequence[Word], word: Word) -> bool:
+    """Other words stand where the word stands: text printed over text."""
+    middle = (word.x0 + word.x1) / 2
+    return any(other.x0 < middle < other.x1 and other.base != word.base for other in row)
 
 
 def _hang_scripts(rows: list[Row]) -> None:

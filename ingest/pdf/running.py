@@ -109,9 +109,8 @@ def _page_numbers(candidates: Sequence[_Candidate], pages: Sequence[PageLines], 
         sure = len(on) >= 3 and (level or len(on) >= max(4, 0.6 * count))
         worded = bool(_WORDED.search(items[0].line.text)) and margin
         first = offset == 1 or all(pages[item.page].label in item.line.text.split() for item in items)
-        if sure or (len(on) == 2 and level and margin and (count <= 4 or worded)) or (worded and first):
-            yield from items
-        elif first and level and margin and count > 3 and len(on) == 2 and "roman" not in form:
+        pair = len(on) == 2 and level and margin and (count <= 4 or worded or (first and "roman" not in form))
+        if sure or pair or (worded and first):
             yield from items
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 
 from ingest.pdf.glyphs import Rule, Word
 from ingest.pdf.rows import Row, text_of
@@ -35,7 +36,7 @@ def table_rows(band: Sequence[Row], gutters: Sequence[Gutter], rules: Sequence[R
 
 def _cells(row: Row, edges: Sequence[float]) -> Cells:
     bounds = [float("-inf"), *edges, float("inf")]
-    return [row.within(x0, x1) for x0, x1 in zip(bounds, bounds[1:], strict=False)]
+    return [row.within(x0, x1) for x0, x1 in pairwise(bounds)]
 
 
 def _filled(cells: Cells) -> int:
@@ -60,16 +61,14 @@ def _groups(band: Sequence[Row], grid: Sequence[Cells], ys: Sequence[float]) -> 
     between = [sum(y < row.base - 0.3 * row.size for y in ys) for row in band]
     begun = sum(cells[0] is not None for cells in grid)
     trusted = len(set(between)) >= max(2, 0.7 * begun)
-    gaps = [after.base - row.base for row, after in zip(band, band[1:], strict=False)]
+    gaps = [after.base - row.base for row, after in pairwise(band)]
     least = min(gaps, default=0.0)
     small = [place for place, gap in enumerate(gaps, start=1) if gap <= WRAPPED * least]
     full = sum(_filled(grid[place]) == len(grid[place]) for place in small)
     by_gap = 0 < len(small) < len(gaps) and full < 0.6 * len(small)
     groups: list[list[int]] = []
     for place, cells in enumerate(grid):
-        if not groups:
-            wrapped = False
-        elif between[place] != between[place - 1]:
+        if not groups or between[place] != between[place - 1]:
             wrapped = False
         elif trusted:
             wrapped = True

@@ -6,7 +6,7 @@ such as "10.2 of this Agreement" is none. Running headers and tables of contents
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from ingest.structure.bookmarks import place_bookmarks
@@ -14,6 +14,7 @@ from ingest.document import Section
 from ingest.structure.lines import Bookmark, Line
 from ingest.structure.markdown import Mark, markdown_headers
 from ingest.structure.numbering import Label, Number, labels
+from ingest.structure.quotes import quoted_lines
 from ingest.structure.sequence import CAPTION, KEYWORDS, Header, OpenSections, Slot, Step
 from ingest.structure.titles import (
     ITEM_CONTINUES,
@@ -27,13 +28,14 @@ from ingest.structure.titles import (
     is_title_case,
     read_title,
 )
-from ingest.structure.unnumbered import Unnumbered, find_unnumbered
+from ingest.structure.unnumbered import REPEATS, Unnumbered, find_unnumbered
 
 DEFAULT_RANK = 20
 MARKED_FAMILIES = frozenset(("(A)", "(I)", "(a)", "(i)", "(1)"))  # what markdown headers leave to numbering
 # "A. Smith": a first letter or item counts only if a second one follows.
-ALONE_IS_NONE = frozenset(("letter", "roman"))
+ALONE_IS_NONE = frozenset(("letter", "roman", "ordinal"))
 MAX_NEXT_LINE = 100
+SENTENCE = 60  # characters: a longer line is text, not a title
 
 
 def find_sections(
@@ -59,11 +61,13 @@ def _given(body: Sequence[Line], bookmarks: Sequence[Bookmark], markdown: bool) 
 class _Finder:
     def __init__(self, body: Sequence[Line], given: dict[int, Mark], *, markdown: bool) -> None:
         self.body, self.given = body, given
+        self.quoted = quoted_lines(body)
+        self.counts = Counter(line.text for line in body)
         self.marked = markdown and bool(given)
         positions: dict[tuple[str, Number], list[int]] = defaultdict(list)
         for index, line in enumerate(body):
             for label in line.readings:
-                if self._plausible(line, label):
+                if self._plausible(index, label):
                     positions[label.family, label.number].append(index)
         self.backbone = _backbone(positions)
         self.open = OpenSections(self.backbone, positions)
@@ -80,7 +84,7 @@ class _Finder:
             return
         if index in self.given:
             self._push_given(index, self.given[index])
-        elif line.contents:
+        elif line.contents or index in self.quoted:
             return
         elif not self._push_numbered(index) and index in self.unnumbered:
             self._push_unnumbered(index, self.unnumbered[index])
@@ -149,13 +153,29 @@ class _Finder:
             after = self.body[index + 1]
             words = read_title(after.text, 0, self._following(index + 1))
             alike = is_caps(after.text) or is_title_case(after.text) or words.strength == STRONG
+            alike = alike or (self._is_name_below(index) and label.kind != "item" and not label.family == "decimal")
             if alike and not after.readings and not after.contents and words.end <= MAX_NEXT_LINE:
                 self.skip_to = index + 2
                 return clean(f"{line.text} {after.text[: words.end]}"), after.start + words.end
         return clean(line.text[: title.end]), line.start + title.end
 
-    def _plausible(self, line: Line, label: Label) -> bool:
+    def _is_again(self, index: int, slot: Slot, title: Title) -> bool:
+        """A second 4.2 with a title of its own, not the first one again at the top of a page."""
+        line, before = self.body[index], self.open.stack[slot.cut]
+        own = clean(line.text[: title.end])
+        return line.opens and title.strength == STRONG and not own.startswith(before.title) and not before.title.startswith(own)
+
+    def _is_name_below(self, index: int) -> bool:
+        """ "Article 3" and right below it "Duties of the parties", with a blank line after that."""
+        after, last = self.body[index + 1], index + 2 >= len(self.body)
+        short = after.end - after.start <= SENTENCE and after.text[:1].isupper() and after.text[-1:].isalnum()
+        return short and not after.blank_before and (last or self.body[index + 2].blank_before)
+
+    def _plausible(self, index: int, label: Label) -> bool:
+        line = self.body[index]
         rest = line.text[label.end :]
+        if index in self.quoted or (line.text.isdigit() and not self._titled_below(index)):
+            return False
         words = ITEM_CONTINUES if label.kind == "item" else None
         reads_on = continues(rest, words) if words else continues(rest)
         return not line.contents and not reads_on and (line.opens or line.bold or is_caps(line.text))
@@ -168,6 +188,10 @@ class _Finder:
             successor = self.open.next_at(label.family, (label.number[0] + 1,), index)
             if successor is None:
                 return False
+        if line.text.isdigit() and not self._titled_below(index):
+            return False
+        if slot.step is Step.AGAIN and not self._is_again(index, slot, title):
+            return False
         if label.kind == "item":
             if continues(rest, ITEM_CONTINUES):
                 return False
@@ -189,19 +213,29 @@ class _Finder:
             strong if slot.step is Step.GAP else title.strength > WEAK
         )
 
+    def _titled_below(self, index: int) -> bool:
+        """A bare number alone on its line opens a section only if a title stands right below it, and text below that."""
+        if index + 2 >= len(self.body):
+            return False
+        after, text = self.body[index + 1 : index + 3]
+        titled = not after.blank_before and not after.readings and self.counts[after.text] < REPEATS
+        named = is_caps(after.text) or is_title_case(after.text)
+        goes_on = bool(text.readings) or text.end - text.start > SENTENCE or text.text.endswith((".", ":", ";"))
+        return titled and named and not after.text.endswith((".", ",", ";")) and goes_on
+
     def _is_attachment(self, index: int, label: Label) -> bool:
         line = self.body[index]
         rest = line.text[label.end :]
         caps = is_caps(line.text)
         if not (line.opens or line.bold or caps) or line.end - line.start > MAX_NEXT_LINE or continues(rest):
             return False
-        named = line.text[: label.end].rstrip().endswith(":")
+        named = line.text[: label.end].rstrip().endswith((":", "–", "—"))
         if rest and not (named or is_caps(rest) or is_title_case(rest) or rest[0] in '([“"'):
             return False
         if line.text.endswith((".", ",", ";")) and not caps:
             return False
         name = clean(line.text[: label.end])
-        if any(node.kind == "exhibit" and node.title.startswith(name) for node in self.open.stack):
+        if any(node.family == "attachment" and node.title.startswith(name) for node in self.open.stack):
             return False  # "Exhibit A" again on its next page
         following = self.body[index + 1] if index + 1 < len(self.body) else None
         listed = following is not None and any(other.family == "attachment" for other in following.readings)
@@ -233,6 +267,7 @@ def _counted(positions: dict[tuple[str, Number], list[int]]) -> dict[str, int]:
     """How many different numbers each top-level family has, for families with at least two."""
     counts: dict[str, int] = defaultdict(int)
     for family, number in positions:
+        family = "decimal" if family in ("bare", "ordinal") else family
         if family in ("article", "section", "roman", "decimal") and number[-1] <= 60:
             counts[family if len(number) == 1 else f"{family}{len(number)}"] += 1
     return {family: count for family, count in counts.items() if count >= 2}

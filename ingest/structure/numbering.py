@@ -18,6 +18,10 @@ _WORD = "|".join((*WORDS, *(word.title() for word in WORDS), *(word.upper() for 
 _COUNT = rf"(?P<n>\d{{1,3}}|[IVXLC]{{1,7}}|{_WORD})"
 _DOTTED = r"(?P<n>\d{1,4}(?:\.\d{1,3}){0,5})"
 _AFTER = r"(?=[.:]?(?:\s|$)|\s*[—–-])[.:]?"
+KINDS = {  # a word of a label → the kind of its section
+    "clause": "clause", "schedule": "schedule", "annex": "annex", "annexe": "annex", "anlage": "annex",
+    "appendix": "appendix", "attachment": "attachment", "addendum": "addendum",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,24 +43,27 @@ PATTERNS: tuple[Pattern, ...] = (
         "attachment",
         5,
         "exhibit",
-        r"(?:EXHIBIT|Exhibit|SCHEDULE|Schedule|ANNEX|Annex|APPENDIX|Appendix|ATTACHMENT|Attachment|ADDENDUM|Addendum)"
-        r"\s+(?:No\.\s*)?(?P<n>[A-Z]{1,2}(?:-?\d{1,2})?|\d{1,3}(?:\.\d{1,3})*(?:-?[A-Z])?|[IVX]{1,5})"
+        r"(?P<word>EXHIBIT|Exhibit|SCHEDULE|Schedule|ANNEXE?|Annexe?|ANLAGE|Anlage|APPENDIX|Appendix|ATTACHMENT|Attachment|"
+        r"ADDENDUM|Addendum)\s+(?:No\.\s*)?(?P<n>[A-Z]{1,2}(?:-?\d{1,2})?|\d{1,3}(?:\.\d{1,3})*(?:-?[A-Z])?|[IVX]{1,5})"
         r"(?=[.:]?(?:\s|$)|\s*[—–-])[.:]?",
     ),
-    _pattern("attachment", 5, "exhibit", r"(?:EXHIBIT|SCHEDULE|ANNEX|APPENDIX|ATTACHMENT|ADDENDUM)(?=:|$):?"),
+    _pattern("attachment", 5, "exhibit", r"(?P<word>EXHIBIT|SCHEDULE|ANNEX|APPENDIX|ATTACHMENT|ADDENDUM)(?=:|$):?"),
     _pattern("part", 10, "part", rf"(?:PART|Part)\s+(?:{_COUNT}|(?P<l>[A-Z])){_AFTER}"),
     _pattern("title", 11, "title", rf"(?:TITLE|Title)\s+{_COUNT}{_AFTER}"),
     _pattern("chapter", 12, "chapter", rf"(?:CHAPTER|Chapter)\s+{_COUNT}{_AFTER}"),
-    _pattern("article", 20, "article", rf"(?:ARTICLE|Article)\s+{_COUNT}{_AFTER}"),
+    _pattern("article", 20, "article", rf"(?:ARTICLE|Article)\s+(?:{_COUNT}|(?P<one>premier|PREMIER|1er|Ier)){_AFTER}"),
     _pattern(
         "section",
         30,
         "section",
-        rf"(?:SECTION|Section|SEC\.|Sec\.|CLAUSE|Clause|§§?)\s*{_DOTTED}[A-Z]?{_AFTER}",
+        rf"(?P<word>SECTION|Section|SEC\.|Sec\.|CLAUSE|Clause|§§?)\s*{_DOTTED}[A-Z]?{_AFTER}",
     ),
-    _pattern("section", 30, "section", rf"(?:SECTION|Section|CLAUSE|Clause)\s+{_COUNT}{_AFTER}"),
+    _pattern("section", 30, "section", rf"(?P<word>SECTION|Section|CLAUSE|Clause)\s+{_COUNT}{_AFTER}"),
     _pattern("decimal", 40, "section", r"(?P<n>\d{1,3}(?:\.\d{1,3}){1,5})(?:\.|\))?(?=\s|$|[“\"])"),
     _pattern("decimal", 40, "section", r"(?P<n>\d{1,3})\.(?=\s|$|[“\"A-Z])"),
+    _pattern("decimal", 40, "section", r"(?P<n>\d{1,3})\.(?P<l>[a-z])[.)]?(?=\s)"),
+    _pattern("decimal", 40, "section", r"(?P<n>\d{1,2})$"),  # alone on its line: the title stands below
+    _pattern("ordinal", 40, "section", r"(?P<n>\d{1,2})(?:st|nd|rd|th)[.:)](?=\s)"),
     _pattern("bare", 40, "section", r"(?P<n>\d{1,2})(?=\s+[A-Z])"),
     _pattern("roman", 35, "section", r"(?P<R>[IVXLC]{1,7})[.)](?=\s)"),
     _pattern("letter", 38, "section", r"(?P<L>[A-Z])[.)](?=\s)"),
@@ -109,8 +116,14 @@ def labels(text: str) -> list[Label]:
             family = "decimal"  # "Section 1.1" and "1.1" continue each other
         if family == "decimal":
             rank = 39 + len(number)
-        found.append(Label(family, number, rank, pattern.kind, end))
+        found.append(Label(family, number, rank, _kind(pattern, match), end))
     return found
+
+
+def _kind(pattern: Pattern, match: re.Match[str]) -> str:
+    """What the label itself says it is, where it says more than its family."""
+    word = (match.groupdict().get("word") or "").lower()
+    return KINDS.get(word, pattern.kind)
 
 
 def _number(family: str, match: re.Match[str]) -> Number | None:
@@ -121,7 +134,11 @@ def _number(family: str, match: re.Match[str]) -> Number | None:
     if roman:
         value = roman_value(roman.upper())
         return None if value is None else (value,)
+    if groups.get("one"):
+        return (1,)
     letter = groups.get("L") or groups.get("l")
+    if letter and groups.get("n"):
+        return int(groups["n"]), ord(letter) - 96  # "2.a" is the first below 2
     if letter:
         return (26 * (len(letter) - 1) + ord(letter[0].upper()) - 64,)
     text = groups["n"]

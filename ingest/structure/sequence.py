@@ -15,9 +15,11 @@ from ingest.document import Section
 from ingest.structure.numbering import Label, Number
 
 MAX_STEP = 3  # from one number to the next: up to two may be missing
+MAX_TITLED_STEP = 40  # the same for "4.9 Interest." with a title of its own
 MAX_NUMBER = 99  # a larger number is hardly a clause after a gap
-NUMBERED = frozenset(("part", "title", "chapter", "article", "section", "decimal", "bare", "roman"))
+NUMBERED = frozenset(("part", "title", "chapter", "article", "section", "decimal", "bare", "roman", "ordinal"))
 KEYWORDS = frozenset(("part", "title", "chapter", "article", "section"))
+COUNTED = frozenset(("article", "section", "decimal"))
 CAPTION = "caption"  # a title above everything: any other header closes it
 
 Positions = Mapping[tuple[str, Number], list[int]]  # line indices of all plausible labels
@@ -29,6 +31,7 @@ class Step(IntEnum):
     NEXT = 0
     FIRST = 1
     GAP = 2
+    AGAIN = 3  # the number of the open section once more, by mistake
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +106,10 @@ class OpenSections:
                 step = value - node.number[-1]
                 if step == 1:
                     return Slot(depth, node.rank, Step.NEXT)
+                if step == 0 and strong and value > 1 and gap is None and label.family in COUNTED:
+                    gap = Slot(depth, node.rank, Step.AGAIN)
                 near = step <= MAX_STEP or (strong and self._carries_on(label, index))
+                near |= strong and bool(prefix) and step <= MAX_TITLED_STEP
                 if step > 1 and near and gap is None and not self._comes_later(label, node.number[-1], index):
                     gap = Slot(depth, node.rank, Step.GAP)
             if prefix and node.family in NUMBERED:

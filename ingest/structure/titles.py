@@ -32,6 +32,7 @@ CONTINUES = frozenset((
 ))  # fmt: skip
 
 ITEM_CONTINUES = frozenset(("of", "and", "or", "above", "below", "hereof", "thereof"))  # items may start with a verb
+_CITED = re.compile(r"(?:Abs|Absatz|Satz|Nr|lit|BGB|HGB|U\.?S\.?C)\b")  # "§ 2 Abs. 1 und …", "17 U.S.C. …"
 _BREAK = re.compile(r"[.:](?=\s+[“\"(\[A-Z0-9])|[.:]\s*$|\s[—–]\s")
 _ABBREVIATION = re.compile(r"(?:\b(?:Inc|Corp|Ltd|No|Nos|Mr|Ms|Dr|Co|St|vs|Art|Sec|[A-Z])|\b[A-Za-z]\.[A-Za-z])$")
 _DEFINED = re.compile(r"[“\"‘'](?P<term>[^“”\"]{1,100})[”\"’'](?P<more>(?:\s*(?:or|and|,)\s*[“\"][^“”\"]{1,80}[”\"])*)")
@@ -107,7 +108,7 @@ def _opens(rest: str) -> bool:
 def continues(rest: str, words: frozenset[str] = CONTINUES) -> bool:
     """The rest reads on from the line before, as in "10.2 of this Agreement" or "4.1, unless"."""
     if not rest or not rest[0].islower():
-        return rest[:1] in tuple(",;)")
+        return rest[:1] in tuple(",;)") or _CITED.match(rest) is not None
     return re.split(r"[^a-z]", rest, maxsplit=1)[0] in words
 
 

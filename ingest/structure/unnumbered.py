@@ -13,6 +13,7 @@ from ingest.structure.titles import LONG, VERBS, is_caps, is_title_case
 LARGER = 1.15  # times the body's size
 TITLE_LINES = 25  # the title stands among the first lines
 MAX_CHARS, MAX_WORDS = 100, 14
+MAX_PLAIN, LEAST_PLAIN = 60, 3
 REPEATS = 3  # a line that comes this often is a stamp, not a header
 SIZE_RANK = 13  # the largest size; numbered articles (20) lie below up to six sizes
 BOLD_RANK = 19
@@ -24,6 +25,7 @@ _COMPANY = re.compile(
 )
 _SENTENCES = re.compile(r"[A-Z]{3,}\. ")
 _SIGNED = re.compile(r"(?:By|Name|Title|Its|Date|Signature|Attn|Attention)\b\s*:|/s/|_{3,}", re.IGNORECASE)
+_STAMP = re.compile(r"(?:Execution|Conformed|Strictly|Confidential|Draft|Final|Privileged|Exhibit|Page|Copy)\b", re.IGNORECASE)
 _JOINING = frozenset(
     ("AND", "BY AND BETWEEN", "BETWEEN", "BY AND AMONG", "AMONG", "OF", "THE", "OR", "CONFIDENTIAL", "WITH")
 )
@@ -46,12 +48,15 @@ def find_unnumbered(body: Sequence[Line], backbone: int, *, numbered: bool) -> d
     size = _body_size(body)
     sizes = _larger_sizes(body, size)
     bold_counts = not numbered and 0 < sum(line.bold for line in body) * 2 < len(body)
+    plain = frozenset() if numbered else _title_case_headers(body, repeats)
     found: dict[int, Unnumbered] = {}
     skip_to = 0
     for index, line in enumerate(body):
         if index < skip_to or line.contents or repeats[line.text] >= REPEATS:
             continue
         header = _read(body, index, backbone, sizes, bold_counts=bold_counts)
+        if header is None and index in plain:
+            header = Unnumbered(line.text, "heading", backbone)
         if header is not None:
             found[index] = header
             skip_to = index + header.lines
@@ -86,6 +91,20 @@ def _read(
     if bold_counts and line.bold and line.opens and _is_short(line) and not line.text.endswith((".", ",", ";")):
         return Unnumbered(line.text, "heading", BOLD_RANK)
     return None
+
+
+def _title_case_headers(body: Sequence[Line], repeats: Counter[str]) -> frozenset[int]:
+    """Short lines in title case between blank lines, each with text below it; LEAST_PLAIN of them, or none counts."""
+    found = []
+    for index, line in enumerate(body[:-1]):
+        after = body[index + 1]
+        text = line.text
+        alone = line.blank_before and line.opens and after.blank_before and index > 0
+        short = line.end - line.start <= MAX_PLAIN and text[-1:].isalnum() and repeats[text] == 1 and not line.readings
+        prose = after.end - after.start > LONG and any(char.islower() for char in after.text) and not after.contents
+        if alone and short and prose and is_title_case(text) and not (_SIGNED.match(text) or _COMPANY.search(text.upper())):
+            found.append(index)
+    return frozenset(found) if len(found) >= LEAST_PLAIN else frozenset()
 
 
 def _is_short(line: Line) -> bool:
@@ -170,14 +189,21 @@ def _title(body: Sequence[Line], found: dict[int, Unnumbered], size: float) -> t
             break
         head.append(index)
     candidates = [index for index in head if index in found and found[index].kind == "heading"]
-    if candidates:
+    first = _first_line(body, head)
+    if candidates and not (first and candidates[0] > 0 and body[0].size >= max(body[i].size for i in candidates)):
         largest = max(body[index].size for index in candidates)
         best = next(index for index in candidates if body[index].size == largest)
         header = found[best]
         return best, Unnumbered(header.title, "title", 0, header.lines)
+    return first
+
+
+def _first_line(body: Sequence[Line], head: list[int]) -> tuple[int, Unnumbered] | None:
+    """A first line in title case, alone, that is no stamp."""
     for index in head[:1]:
         line, after = body[index], body[index + 1] if index + 1 < len(body) else None
         alone = after is not None and (after.blank_before or after.page != line.page)
-        if alone and _is_short(line) and is_title_case(line.text) and not line.text.endswith((".", ":", ",")):
+        titled = _is_short(line) and is_title_case(line.text) and not line.text.endswith((".", ":", ","))
+        if alone and titled and not _STAMP.match(line.text):
             return index, Unnumbered(line.text, "title", 0)
     return None

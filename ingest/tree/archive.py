@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from types import TracebackType
 from typing import BinaryIO
 
 from ingest.document import BrokenFileError, IngestError, LimitError, Limits, Unread
@@ -21,7 +22,16 @@ class Archive:
     ) -> None:
         self._source, self._shown, self._limits, self._cancel = source, shown, limits, cancel
         self._left = max(0, limits.max_unpacked_bytes - unpacked)
+        self._sandbox = Sandbox(limits)
         self.control: dict[str, bytes] = {}
+
+    def __enter__(self) -> Archive:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._sandbox.close()
 
     def entries(self) -> list[Entry]:
         """Everything in it but folders, `control` is filled; LimitError for a bomb, BrokenFileError for damage."""
@@ -53,13 +63,12 @@ class Archive:
             "max_member_bytes": self._limits.max_file_bytes,
             "max_bytes": self._left,
         }
-        with Sandbox(self._limits) as sandbox:
-            for message in sandbox.messages(
-                _WORKER, self._source, request, name=self._shown, cancel=self._cancel, renew=True
-            ):
-                if "error" in message:
-                    raise self._error(str(message["error"]), one_line(str(message.get("detail", ""))))
-                yield message
+        for message in self._sandbox.messages(
+            _WORKER, self._source, request, name=self._shown, cancel=self._cancel, renew=True
+        ):
+            if "error" in message:
+                raise self._error(str(message["error"]), one_line(str(message.get("detail", ""))))
+            yield message
 
     def _error(self, kind: str, detail: str) -> IngestError:
         if kind == "limit":

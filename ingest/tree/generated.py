@@ -14,6 +14,7 @@ HEAD_CHARS = 6_000
 HEAD_LINES = 60
 MAX_CODE_LINES = 3  # that may stand before a mark: "<?php", "package x;"
 BLOCKS = {"/*": "*/", "<!--": "-->", '"""': '"""', "'''": "'''"}  # comments of several lines
+QUOTED = ('"""', "'''")  # where comments are only spoken of
 COMMENT = r"(?://[/!]?|/\*[*!]?|\*|\#+!?|--+|;+|<!--+|%+|\(\*+|'|REM\b|\.\.)"
 
 # Prose speaks about generated files; data formats have no comments to trust.
@@ -92,7 +93,7 @@ def _before_code(text: str) -> list[str]:
     closing, code = "", 0
     for line in text[:HEAD_CHARS].split("\n")[:HEAD_LINES]:
         bare = line[:LONG_LINE].strip()
-        lines.append(bare)
+        lines.append("" if closing in QUOTED else bare)
         if closing:
             closing = "" if closing in bare else closing
             continue

@@ -19,10 +19,13 @@ from ingest.text import one_line
 
 MAX_RULES = 5_000  # of one file
 MAX_PATTERN_CHARS = 1_000
-MAX_DEEP_STARS = 3  # "**" in one pattern: each multiplies the places to try
+MAX_DEEP_STARS = 10  # "**" in one pattern
 SHOWN_CHARS = 60  # of a pattern in a reason
 
 _BELOW = "(?:(?P<ps_d>/)|$)"  # how pathspec ends an expression that also matches everything below a folder
+_DEEP, _ANY_DEPTH = "(?:/.+)?", "(?:/[^/]+)*?"  # "**" as pathspec writes it, and folder by folder
+_MARK = "\0"  # in no pattern
+_START, _ANY_START = "^(?:.+/)?", "^(?:[^/]+/)*?"
 _STARS = re.compile(r"(?<![^/!])\*{3,}(?![^/])")  # as a whole part of a path: the same as two
 _PIECE = re.compile(r"\\.|\[[!^]?\]?+(?:\\.|\[:\w+:\]|[^\]\\])*\]|\*+|.", re.DOTALL)
 _MEMBER = re.compile(r"\[:(\w+):\]|(\\.|[^\\])(?:-(\\.|[^\\\]]))?", re.DOTALL)
@@ -159,6 +162,8 @@ def compile_rule(line: str) -> Rule | str | None:
     """The rule of one line; None for a comment or a pattern that matches nothing; words for one not obeyed."""
     shown = one_line(line.strip())
     shown = shown if len(shown) <= SHOWN_CHARS else shown[:SHOWN_CHARS] + "…"
+    if "\0" in line:
+        return None
     if len(line) > MAX_PATTERN_CHARS or line.count("**") > MAX_DEEP_STARS:
         return None if line.startswith("#") else f"the pattern is too complex to be obeyed ({shown})"
     bare = line if line.endswith("\\ ") else line.rstrip()
@@ -172,4 +177,7 @@ def compile_rule(line: str) -> Rule | str | None:
         return None
     source = pattern.regex.pattern
     source = source[: -len(_BELOW)] + r"\Z" if source.endswith(_BELOW) else source
+    *before, last = source.replace(_START, _ANY_START).replace(_DEEP, _MARK + _ANY_DEPTH).split(_MARK)
+    # the first place where a piece before a "**" fits will do: no going back to the next
+    source = "".join(f"(?>{piece}(?=/))" for piece in before) + last
     return Rule(shown, pattern.include, folders_only, "/" not in bare.removeprefix("!"), f"(?s:{source})")

@@ -10,16 +10,18 @@ from typing import BinaryIO
 from ingest.code.map import Definition, FileFacts, repository_map
 from ingest.document import IngestCancelled, IngestError, Unread
 from ingest.files import Files, Job, LeftOutError, Progress, Settings, check_size
-from ingest.formats import FORMATS, Format, recognise
+from ingest.formats import FORMATS, Format, recognise, suffix_of
 from ingest.part import Part
 from ingest.text import one_line
 from ingest.tree.archive import Archive
 from ingest.tree.entry import MAX_CONTROL_BYTES, Entry
 from ingest.tree.folder import Folder
 from ingest.tree.git import lfs_pointer, submodules
+from ingest.tree.kinds import CODE_SUFFIXES
 from ingest.tree.selection import select
 
 LFS_REASON = "a Git LFS pointer, its content is not here"
+ARCHIVE_REASON = "an archive among source code, most likely test data: give it by itself to read it"
 SUBMODULE_REASON = "a submodule, its files are not here"
 NOT_CODE = frozenset(each.name for each in FORMATS)  # a source file's format is its language
 Charge = Callable[[str, Part], None]
@@ -28,8 +30,9 @@ Named = tuple[str, Part]  # a part and the path it is shown under
 
 @dataclass(slots=True)
 class Reading:
-    """What one tree gave, in reading order, and what of it was not read."""
+    """What one tree gave, in reading order, and what of it was not read; `has_code`: there are source files in it."""
 
+    has_code: bool = False
     parts: list[Named] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
 
@@ -61,19 +64,19 @@ class TreeReader:
     def archive(self, source: BinaryIO | bytes, shown: str, prefix: str, *, depth: int = 0) -> Reading:
         """The same for an archive called `shown`."""
         settings = self._settings
-        archive = Archive(source, shown, settings.limits, unpacked=self._unpacked, cancel=settings.cancel)
-        entries = archive.entries()
-        self._unpacked += sum(entry.size for entry in entries)
-        chosen, reading = _choose(entries, lambda path: archive.control.get(path, b""), prefix, None)
+        with Archive(source, shown, settings.limits, unpacked=self._unpacked, cancel=settings.cancel) as archive:
+            entries = archive.entries()
+            self._unpacked += sum(entry.size for entry in entries)
+            chosen, reading = _choose(entries, lambda path: archive.control.get(path, b""), prefix, None)
 
-        def found() -> Iterator[tuple[str, int, Callable[[], BinaryIO | bytes]]]:
-            for path, content in archive.members(chosen):
-                if isinstance(content, Unread):
-                    reading.unread.append(Unread(_shown(prefix, path), None, content.reason))
-                else:
-                    yield path, len(content), lambda content=content: content  # type: ignore[misc]
+            def found() -> Iterator[tuple[str, int, Callable[[], BinaryIO | bytes]]]:
+                for path, content in archive.members(chosen):
+                    if isinstance(content, Unread):
+                        reading.unread.append(Unread(_shown(prefix, path), None, content.reason))
+                    else:
+                        yield path, len(content), lambda content=content: content  # type: ignore[misc]
 
-        return self._read(found(), chosen, prefix, depth, reading)
+            return self._read(found(), chosen, prefix, depth, reading)
 
     def _read(
         self,
@@ -97,7 +100,7 @@ class TreeReader:
             for path, size, open_file in found:
                 shown = _shown(prefix, path)
                 try:
-                    nested = self._look(open_file, shown, depth + 1)
+                    nested = self._look(open_file, shown, depth + 1, among_code=reading.has_code)
                 except IngestCancelled:
                     raise
                 except IngestError as error:
@@ -124,7 +127,9 @@ class TreeReader:
         reading.unread.sort(key=lambda item: item.path)
         return reading
 
-    def _look(self, open_file: Callable[[], BinaryIO | bytes], shown: str, depth: int) -> Reading | None:
+    def _look(
+        self, open_file: Callable[[], BinaryIO | bytes], shown: str, depth: int, *, among_code: bool
+    ) -> Reading | None:
         """What an archive inside the tree gives; None for a file to be parsed; an IngestError for neither."""
         source = open_file()
         try:
@@ -134,6 +139,8 @@ class TreeReader:
             kind = recognise(shown, head)
             if not isinstance(kind, Format) or kind.name != "archive":
                 return None
+            if among_code:
+                raise LeftOutError(ARCHIVE_REASON)
             if depth > self._settings.limits.max_depth:
                 raise LeftOutError(f"an archive inside {depth} others: unpack it and give its files")
             return self.archive(source, shown, shown, depth=depth)
@@ -152,7 +159,10 @@ def _choose(
     entries: Sequence[Entry], control: Callable[[str], bytes], prefix: str, tracked: frozenset[str] | None
 ) -> tuple[list[str], Reading]:
     selection = select(entries, control, tracked=tracked)
-    reading = Reading(unread=[Unread(_shown(prefix, item.path), None, item.reason) for item in selection.left])
+    has_code = any(suffix_of(entry.path) in CODE_SUFFIXES for entry in selection.kept)
+    reading = Reading(
+        has_code, unread=[Unread(_shown(prefix, item.path), None, item.reason) for item in selection.left]
+    )
     if any(entry.path == ".gitmodules" and not entry.problem for entry in entries):
         text = control(".gitmodules").decode("utf-8", "replace")
         there = {PurePosixPath(entry.path).parts[0] for entry in entries} | {entry.path for entry in entries}

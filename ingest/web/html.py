@@ -62,9 +62,14 @@ def titled(page: Page) -> list[Block]:
     """The page's blocks with its title before them, unless the first heading is the same words."""
     title = " ".join(page.title.split())
     first = next((block for block in page.blocks if block.kind == "heading"), None)
-    if not title or (first is not None and _letters(first.text) == _letters(title)):
+    if not title or (first is not None and same_words(first.text, title)):
         return page.blocks
     return [Block(title, "heading", 1, "title"), *page.blocks]
+
+
+def same_words(one: str, other: str) -> bool:
+    """Whether two titles differ in signs and capitals at most."""
+    return _letters(one) == _letters(other)
 
 
 def _letters(text: str) -> str:

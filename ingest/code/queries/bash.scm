@@ -1,3 +1,3 @@
 (function_definition name: (_) @name body: (_) @body) @function
 (comment) @comment
-((command name: (command_name) @_call . argument: (_) @import.path) (#any-of? @_call "source" "."))
+((command name: (command_name) @callee . argument: (_) @import.path) (#set! callee "source ."))

@@ -19,7 +19,7 @@
 (function_definition declarator: (qualified_identifier name: (operator_cast)) @name body: (_) @body) @function
 (class_specifier name: (_) @name body: (_) @body) @class
 (namespace_definition name: (_) @name body: (_) @body) @namespace
-(namespace_definition body: (_) @body (#set! title "namespace")) @namespace
+(namespace_definition !name body: (_) @body (#set! title "namespace")) @namespace
 
 ; members that a class declares and another file defines
 (field_declaration declarator: (function_declarator declarator: [(field_identifier) (operator_name)] @name)) @method

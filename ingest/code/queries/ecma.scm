@@ -34,4 +34,4 @@
 (import_statement source: (string) @import)
 (export_statement source: (string) @import)
 (call_expression function: (import) arguments: (arguments . (string) @import))
-((call_expression function: (identifier) @_call arguments: (arguments . (string) @import)) (#eq? @_call "require"))
+((call_expression function: (identifier) @callee arguments: (arguments . (string) @import)) (#set! callee "require"))

@@ -2,7 +2,7 @@
 (enum_item name: (_) @name body: (_) @body) @enum
 (union_item name: (_) @name body: (_) @body) @union
 (trait_item name: (_) @name body: (_) @body) @trait
-(impl_item trait: (_) @trait type: (_) @name body: (_)? @body) @impl
+(impl_item trait: (_) @implemented type: (_) @name body: (_)? @body) @impl
 (impl_item type: (_) @name body: (_)? @body) @impl
 (mod_item name: (_) @name body: (_) @body) @module
 (function_item name: (_) @name body: (_) @body) @function
