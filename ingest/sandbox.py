@@ -32,7 +32,15 @@ READ_BYTES = 1 << 18
 BYTES_PER_CHAR = 16  # JSON escapes of one character, with room for styles: bounds what a child may send
 SPARE_BYTES = 64_000_000
 FILES_PER_CHILD = 500  # then a fresh one: what a parser leaks does not add up
-_BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from ingest.sandbox_child import main; main()"
+# The package's own __init__ imports all that the parent needs; without it a child starts five times faster.
+_BOOT = """
+import sys, types
+sys.path.insert(0, sys.argv[1])
+sys.modules["ingest"] = types.ModuleType("ingest")
+sys.modules["ingest"].__path__ = [sys.argv[1] + "/ingest"]
+from ingest.sandbox_child import main
+main()
+"""
 _ROOT = str(Path(__file__).resolve().parents[1])
 
 

@@ -16,7 +16,7 @@ HEAD = 20_000  # characters looked at to tell C++ from C in a header
 class Language:
     """`grammar` is "module:function" of its wheel; `scope` joins a name to the names it is nested in.
 
-    `data` files hold keys instead of definitions; `outlined` is false where an outline is missing, not needless.
+    `data` files hold keys instead of definitions, `outlined` is false where an outline is missing, not needless.
     """
 
     name: str
@@ -27,6 +27,7 @@ class Language:
     queries: tuple[str, ...] = ()
     scope: str = "."
     data: bool = False
+    depth: int = 0  # how deep in the tree its patterns begin; 0 for any depth
     outlined: bool = True
 
     @property
@@ -65,11 +66,11 @@ LANGUAGES = (
     Language("html", (".html", ".htm", ".xhtml"), (), (), "tree_sitter_html:language", ("html",), data=True),
     Language("css", (".css",), (), (), "tree_sitter_css:language", ("css",), " ", data=True),
     Language("json", (".json", ".jsonc", ".json5", ".webmanifest", ".code-workspace", ".ipynb"), (".babelrc", ".eslintrc", ".prettierrc", "composer.lock", "pipfile.lock"),
-             (), "tree_sitter_json:language", ("json",), data=True),
+             (), "tree_sitter_json:language", ("json",), data=True, depth=1),
     Language("yaml", (".yaml", ".yml"), (".clang-format", ".clang-tidy"), (),
-             "tree_sitter_yaml:language", ("yaml",), data=True),
+             "tree_sitter_yaml:language", ("yaml",), data=True, depth=1),
     Language("toml", (".toml",), ("cargo.lock", "poetry.lock", "pipfile", "uv.lock"), (),
-             "tree_sitter_toml:language", ("toml",), data=True),
+             "tree_sitter_toml:language", ("toml",), data=True, depth=1),
     # known, without definitions to outline
     _known("makefile", ".mk", ".mak", names=("makefile", "gnumakefile", "bsdmakefile")),
     _known("dockerfile", ".dockerfile", names=("dockerfile", "containerfile")),

@@ -10,6 +10,7 @@ frees them twice.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -21,7 +22,7 @@ from ingest.code.offsets import characters_at
 from ingest.document import Section
 
 if TYPE_CHECKING:
-    from tree_sitter import Node
+    from tree_sitter import Node, Tree
 
 MAX_HEADER = 300  # bytes of a header from the name on
 MAX_NAME = 100  # characters of one name
@@ -30,6 +31,10 @@ MAX_IMPORT = 10_000  # bytes of one import with all its groups
 MAX_INDENT = 500  # bytes before a comment on its line
 MAX_DEFINITIONS = 20_000
 MAX_KEYS = 1_000  # of a data file: a table of ten thousand keys is content, not an outline
+MAX_BYTES = 8_000_000  # the tree takes up to 150 times as much memory as the text
+MINIFIED = 400  # bytes a line on average: made by a program, nobody cites its functions
+PARSE_SECONDS = 20.0  # only hostile files take more than one
+CHUNK = 1 << 16
 MATCH_LIMIT = 65_536
 
 TYPES = frozenset(("class", "struct", "interface", "trait", "enum", "union", "record", "object", "impl"))
@@ -40,9 +45,14 @@ _ROLES = frozenset((
     "import.path",
 ))  # fmt: skip
 _GAP = re.compile(rb"[ \t]*\n?[ \t]*")
+_DEEP = re.compile(rb"^[ \t?-]{500}[ \t?-]*[^ \t\n]", re.M)  # the YAML scanner crashes on a stack of 500 indents
 _REST_OF_LINE = re.compile(rb"[ \t]*[;,]?[ \t]*(?:\n|\Z)")
 _SPACE = re.compile(r"\s+")
 _GENERICS = re.compile(r"<[^<>]*>")
+
+
+class OutlineError(Exception):
+    """No outline is possible; the text says why."""
 
 
 @dataclass(slots=True)
@@ -74,11 +84,16 @@ class _Definition:
 
 def outline(text: str, language: Language, grammar: Grammar) -> Outline:
     """The outline of `text`; a file with syntax errors gives what could be parsed."""
-    from tree_sitter import Parser, QueryCursor
+    from tree_sitter import QueryCursor
 
     data = text.encode()
-    tree = Parser(grammar.language).parse(data)
+    reason = _why_not(data, language)
+    if reason:
+        raise OutlineError(reason)
+    tree = _parse(data, grammar)
     cursor = QueryCursor(grammar.query, match_limit=MATCH_LIMIT)
+    if language.depth:
+        cursor.set_max_start_depth(language.depth)  # without it a wide array takes quadratic time
     found = _Matches(data, grammar)
     for pattern, captures in cursor.matches(tree.root_node):
         found.add(pattern, captures)
@@ -98,6 +113,29 @@ def outline(text: str, language: Language, grammar: Grammar) -> Outline:
         if at[each.start] < at[each.header_end]
     ]
     return Outline(sections, list(found.imports.values()), limited)
+
+
+def _why_not(data: bytes, language: Language) -> str:
+    if len(data) > MAX_BYTES:
+        return f"it is larger than {MAX_BYTES // 1_000_000} MB"
+    if not language.data and len(data) > MINIFIED * 20 and len(data) > MINIFIED * data.count(b"\n"):
+        return "its lines are so long that a program must have written it"
+    if _DEEP.search(data):
+        return "it is nested too deeply"
+    return ""
+
+
+def _parse(data: bytes, grammar: Grammar) -> Tree:
+    from tree_sitter import Parser
+
+    deadline = time.monotonic() + PARSE_SECONDS
+    try:
+        return Parser(grammar.language).parse(
+            lambda offset, _: data[offset : offset + CHUNK],
+            progress_callback=lambda *_: time.monotonic() > deadline,
+        )
+    except ValueError:
+        raise OutlineError("its syntax takes too long to follow") from None
 
 
 class _Matches:

@@ -5,13 +5,10 @@ from __future__ import annotations
 from ingest.code.grammars import GrammarError, grammar_of
 from ingest.code.imports import imported_names
 from ingest.code.languages import Language, language_of
-from ingest.code.outline import outline
+from ingest.code.outline import OutlineError, outline
 from ingest.document import EmptyFileError, LimitError
 from ingest.part import Part, Request
 from ingest.text import decode, split_lines
-
-MAX_OUTLINED = 32_000_000  # characters: the tree of a larger file does not fit the sandbox's memory
-MINIFIED = 400  # characters a line on average: made by a program, nobody cites its functions
 
 
 def read(data: bytes, name: str, request: Request) -> Part:
@@ -32,25 +29,13 @@ def read(data: bytes, name: str, request: Request) -> Part:
 
 
 def _outline(part: Part, name: str, language: Language) -> None:
-    reason = _why_not(part.text, language)
-    if not reason:
-        try:
-            found = outline(part.text, language, grammar_of(language))
-        except GrammarError as error:
-            reason = str(error)
-        else:
-            part.sections = found.sections
-            part.imports = imported_names(found.imports, language)
-            if found.limited:
-                part.warnings.append(f"{name}: all of it is read, but its outline leaves out {found.limited}")
-    if reason:
+    try:
+        found = outline(part.text, language, grammar_of(language))
+    except (GrammarError, OutlineError) as error:
         part.outlined = False
-        part.warnings.append(f"{name}: all of it is read, but without an outline: {reason}")
-
-
-def _why_not(text: str, language: Language) -> str:
-    if len(text) > MAX_OUTLINED:
-        return f"it has more than {MAX_OUTLINED:,} characters"
-    if not language.data and len(text) > MINIFIED * 20 and len(text) > MINIFIED * text.count("\n"):
-        return "its lines are so long that a program must have written it"
-    return ""
+        part.warnings.append(f"{name}: all of it is read, but without an outline: {error}")
+        return
+    part.sections = found.sections
+    part.imports = imported_names(found.imports, language)
+    if found.limited:
+        part.warnings.append(f"{name}: all of it is read, but its outline leaves out {found.limited}")

@@ -18,6 +18,9 @@ from ingest.contract.values import Contract, Definition, Party, Reference, Term
 from ingest.document import Document
 
 _THIS_PAPER = re.compile(r"(?i)\bthis\s+((?:[\w&,’'-]+\s+){0,14})[“\"(*_\s]*$")
+_CHANGES = re.compile(
+    r"(?i)\b(?:amendment|addendum|supplement|assignment|guarant[ye]e?|termination|waiver|letter|release|to)\b"
+)
 _TOLD = frozenset(("is", "made", "dated", "between", "by", "entered", "among", "as", "shall", "date"))
 
 
@@ -56,12 +59,31 @@ def _range(document: Document, path: str) -> tuple[int, int]:
 
 
 def _names(outline: Outline, definitions: Sequence[Found], parties: Sequence[Party], top: int) -> Names:
-    own = {name for each in definitions if each.own or (each.start < top and _is_own(outline.text, each)) for name in each.names}
+    own = _titled(outline, definitions, top)
+    own |= {
+        name
+        for each in definitions
+        if each.own or (each.start < top and _is_own(outline.text, each))
+        for name in each.names
+    }
     others = {
-        name for each in definitions for name in each.names if name not in own and name[:1].isupper() and each.kind != "adds"
+        name
+        for each in definitions
+        for name in each.names
+        if name not in own and name[:1].isupper() and each.kind != "adds"
     }
     called = {word for party in parties for word in (party.short, party.name.split()[0] if party.name else "") if word}
     return Names(frozenset(own), frozenset(others), frozenset(called))
+
+
+def _titled(outline: Outline, definitions: Sequence[Found], top: int) -> set[str]:
+    """ "Agreement" where the title ends in that word, unless the title speaks of another paper that it changes."""
+    title = title_of(outline)
+    if _CHANGES.search(title) or not title:
+        return set()
+    last = title.split()[-1].casefold()
+    short = (each for each in definitions if each.kind == "short" and each.start < top)
+    return {name for each in short for name in each.names if name.split()[-1].casefold() == last}
 
 
 def _is_own(text: str, each: Found) -> bool:
@@ -86,8 +108,10 @@ def _terms(
         groups[number].append(each)
         for form in known:
             number_of.setdefault(form, number)
-    searched = [(form, number) for form, number in number_of.items()]
-    searched += [(form.upper(), number) for form, number in number_of.items() if len(form) > 3 and not form[0].islower()]
+    searched = list(number_of.items())
+    searched += [
+        (form.upper(), number) for form, number in number_of.items() if len(form) > 3 and not form[0].islower()
+    ]
     spots = [{each.start for each in group} for group in groups]
     uses: list[list[int]] = [[] for _ in groups]
     ends = _Ends(definitions)

@@ -9,6 +9,11 @@ from ingest.contract.citing import ATTACHED
 from ingest.contract.outline import Outline, key_of
 from ingest.contract.values import Attachment, Reference
 
+_HEADED = re.compile(
+    r"^[ \t#*_]{0,20}((?:EXHIBIT|SCHEDULE|ANNEXE?|ANLAGE|APPENDIX|ATTACHMENT|ADDENDUM)[ \t]{1,3}[\w.-]{1,12})",
+    re.MULTILINE,
+)
+
 
 def find_attachments(outline: Outline, references: Sequence[Reference]) -> list[Attachment]:
     """One entry a label: first those that are sections, in order, then the missing ones as they are first named."""
@@ -24,15 +29,16 @@ def find_attachments(outline: Outline, references: Sequence[Reference]) -> list[
         key = key_of(entry.label)
         if key not in found or (found[key].empty and not empty):
             found[key] = new
+    headed = _headed(outline)
     for reference in references:
         if reference.kind in ATTACHED and reference.state == "dangling":
             label = f"{reference.kind.title()} {re.split(r'[(]', reference.label)[0].strip()}"
-            if key_of(label) not in found and not _stands_alone(outline, label):
+            if key_of(label) not in found and key_of(label) not in headed:
                 new = Attachment(label, reference.kind, "", reference.start, reference.end, None)
                 found[key_of(label)] = new
     return list(found.values())
 
 
-def _stands_alone(outline: Outline, label: str) -> bool:
-    """A line that begins with the label in capitals is the attachment's header, even where it made no section."""
-    return any(outline.text.find(f"{before}{label.upper()}", outline.start, outline.end) >= 0 for before in ("\n", "\f"))
+def _headed(outline: Outline) -> set[str]:
+    """Labels in capitals at the start of a line: an attachment's header, even where it made no section."""
+    return {key_of(match[1]) for match in _HEADED.finditer(outline.text, outline.start, outline.end)}

@@ -11,9 +11,12 @@ from ingest.contract.outline import Outline
 from ingest.contract.values import Finding
 from ingest.structure.numbering import roman_value
 
+AT_START = 10  # characters before a number that still stands at the start of its line ("Section ")
 MAX_MISSING = 20  # more missing numbers are another count, not a gap
-_RANGE = re.compile(r"(?:[–—-]|through|to|bis|and|&|,)\s{0,2}(?:(?:Section|Article|Clause|§)\s{0,2})?(?:\d{1,3}\.){0,5}(\d{1,3})\b|\((?P<item>[a-z]{1,4})\)")
-_QUOTE = re.compile(r"[“\"]\s*$")
+_ROMAN = ((100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i"))
+_RANGE = re.compile(
+    r"(?:[–—-]|through|to|bis|and|&|,)\s{0,2}(?:(?:Section|Article|Clause|§)\s{0,2})?(?:\d{1,3}\.){0,5}(\d{1,3})\b"
+)
 
 
 def check_numbers(outline: Outline) -> Iterator[Finding]:
@@ -29,7 +32,8 @@ def check_numbers(outline: Outline) -> Iterator[Finding]:
             case = "1" if entry.item.isdigit() else "A" if entry.item.isupper() else "a"
             groups.setdefault((entry.parent, f"item {shape}{case}", ()), []).append(index)
     for (_, family, _), indices in groups.items():
-        values = [outline.entries[index].number[-1] for index in indices] if family[:4] != "item" else _values(outline, indices)
+        numbers = [outline.entries[index].number for index in indices]
+        values = _values(outline, indices) if family.startswith("item") else [number[-1] for number in numbers]
         yield from _run(outline, indices, values)
 
 
@@ -57,14 +61,12 @@ def _run(outline: Outline, indices: Sequence[int], values: Sequence[int]) -> Ite
         if not place or not 1 < value - values[place - 1] <= MAX_MISSING + 1:
             continue
         before = indices[place - 1]
-        missing = [number for number in range(_last(outline, before, values[place - 1]) + 1, value)]
-        missing = [number for number in missing if not _stands(outline, before, index, number, values[place - 1])]
-        if missing:
-            what = f"{_label(outline, index, missing[0])}" if len(missing) == 1 else (
-                f"{_label(outline, index, missing[0])} to {_label(outline, index, missing[-1])}"
-            )
-            verb = "is" if len(missing) == 1 else "are"
-            message = f"{what} {verb} missing between {_name(outline, before)} and {name}."
+        missing = range(_last(outline, before, values[place - 1]) + 1, value)
+        gone = [number for number in missing if not _stands(outline, before, index, number)]
+        if gone:
+            first, last = _label(outline, index, gone[0]), _label(outline, index, gone[-1])
+            what = f"{first} is" if len(gone) == 1 else f"{first} to {last} are"
+            message = f"{what} missing between {_name(outline, before)} and {name}."
             yield finding(outline, "number-gap", "warning", message, section.start, section.header_end)
 
 
@@ -93,7 +95,7 @@ def _last(outline: Outline, index: int, value: int) -> int:
     return max(value, int(found[1])) if found and found[1] and int(found[1]) <= value + MAX_MISSING else value
 
 
-def _stands(outline: Outline, before: int, after: int, number: int, last: int) -> bool:
+def _stands(outline: Outline, before: int, after: int, number: int) -> bool:
     """The missing number does stand between the two: then our reading missed a header, and the paper has no gap."""
     entry = outline.entries[after]
     start, end = outline.sections[before].start, outline.sections[after].start
@@ -102,24 +104,18 @@ def _stands(outline: Outline, before: int, after: int, number: int, last: int) -
         options = "|".join(sorted(labels))
         pattern = rf"(?i)(?<![\w)])\(?(?:{options})[.)]"
     else:
-        pattern = rf"(?<![\d.])(?:{re.escape(_label(outline, after, number))}(?![\d])|(?m:^)\D{{0,20}}{_roman(number).upper()}\b)"
-    return re.compile(pattern).search(outline.text, start + 1, end) is not None and not _only_cited(
-        outline, start, end, pattern
-    )
-
-
-def _only_cited(outline: Outline, start: int, end: int, pattern: str) -> bool:
-    """Every place that shows the number is in the middle of a line, as references are."""
+        label = re.escape(_label(outline, after, number))
+        pattern = rf"(?<![\d.])(?:{label}(?!\d)|(?m:^)\D{{0,20}}{_roman(number).upper()}\b)"
     for match in re.compile(pattern).finditer(outline.text, start + 1, end):
         begins = outline.text.rfind("\n", start, match.start()) + 1
-        if len(outline.text[begins : match.start()].strip(" \t#*_[(“\"")) <= 10:
-            return False
-    return True
+        if entry.item or len(outline.text[begins : match.start()].strip(' \t#*_[(“"')) <= AT_START:
+            return True  # not only in the middle of a line, as references are
+    return False
 
 
 def _roman(number: int) -> str:
     out = ""
-    for value, letters in ((100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"), (5, "v"), (4, "iv"), (1, "i")):
+    for value, letters in _ROMAN:
         while number >= value:
             out, number = out + letters, number - value
     return out

@@ -11,12 +11,15 @@ from ingest.contract.outline import Outline, key_of
 from ingest.contract.values import Contract, Finding, Reference
 
 _ONLY = re.compile(
-    r"[\s.:–—-]*(?:\(?(?:please\s+)?(?:see|refer\s+to|cf\.?)|as\s+(?:set\s+(?:forth|out)|provided|described|stated|specified|defined)\s+(?:in|under)"
-    r"|(?:is|are|shall\s+be)\s+(?:as\s+)?(?:governed\s+by|subject\s+to|set\s+(?:forth|out)\s+in|determined\s+(?:by|under|in\s+accordance\s+with)|regulated\s+in)"
-    r"|(?:the\s+)?provisions?\s+of)\s+",
+    r"[\s.:–—-]*(?:\(?(?:please\s+)?(?:see|refer\s+to|cf\.?)"
+    r"|as\s+(?:set\s+(?:forth|out)|provided|described|stated|specified|defined)\s+(?:in|under)"
+    r"|(?:is|are|shall\s+be)\s+(?:as\s+)?(?:governed\s+by|subject\s+to|set\s+(?:forth|out)\s+in|regulated\s+in"
+    r"|determined\s+(?:by|under|in\s+accordance\s+with))|(?:the\s+)?provisions?\s+of)\s+",
     re.IGNORECASE,
 )
-_TAIL = re.compile(r"\s*(?:\([^()]{0,60}\)|above|below|hereof|of\s+this\s+\w+|shall\s+apply|applies|apply|[.;)\s])*", re.IGNORECASE)
+_TAIL = re.compile(
+    r"\s*(?:\([^()]{0,60}\)|above|below|hereof|of\s+this\s+\w+|shall\s+apply|applies|apply|[.;)\s])*", re.IGNORECASE
+)
 MAX_BODY = 240
 
 
@@ -24,7 +27,7 @@ def check_references(contract: Contract, outline: Outline) -> Iterator[Finding]:
     """All findings about what is referred to."""
     for reference in contract.references:
         if reference.state == "dangling" and reference.kind not in ATTACHED:
-            message = f"{_named(reference)} is referred to, but this document has no such {_noun(reference)}."
+            message = f"{_named(reference)} is referred to, but this document has no such {reference.kind}."
             yield finding(outline, "dangling-reference", "error", message, reference.start, reference.end)
     yield from _attachments(contract, outline)
     yield from _circles(contract, outline)
@@ -32,11 +35,9 @@ def check_references(contract: Contract, outline: Outline) -> Iterator[Finding]:
 
 def _named(reference: Reference) -> str:
     text = reference.text
-    return text[:1].upper() + text[1:] if not text[:1].isdigit() and text[:1] != "(" else f"{_noun(reference).title()} {reference.label}"
-
-
-def _noun(reference: Reference) -> str:
-    return reference.kind
+    if text[:1].isdigit() or text.startswith("("):
+        return f"{reference.kind.title()} {reference.label}"
+    return text[:1].upper() + text[1:]
 
 
 def _attachments(contract: Contract, outline: Outline) -> Iterator[Finding]:
@@ -49,17 +50,17 @@ def _attachments(contract: Contract, outline: Outline) -> Iterator[Finding]:
     every = {reference.kind for reference in contract.references if reference.kind in ATTACHED and not reference.label}
     for attachment in contract.attachments:
         uses = named.get(key_of(attachment.label), [])
+        label_end = attachment.start + len(attachment.label)
         if attachment.section is None:
             times = count(len(uses)) if uses else "once"
             message = f"{attachment.label} is referred to {times}, but it is not in this document."
             yield finding(outline, "missing-attachment", "error", message, attachment.start, attachment.end)
         elif attachment.empty:
             message = f"{attachment.label} is only a heading: nothing stands below it."
-            yield finding(outline, "missing-attachment", "warning", message, attachment.start, attachment.start + len(attachment.label))
-        elif not [use for use in uses if not attachment.start <= use.start < attachment.end] and attachment.kind not in every:
+            yield finding(outline, "missing-attachment", "warning", message, attachment.start, label_end)
+        elif attachment.kind not in every and all(attachment.start <= use.start < attachment.end for use in uses):
             message = f"{attachment.label} is attached, but nothing refers to it."
-            end = attachment.start + len(attachment.label)
-            yield finding(outline, "unreferenced-attachment", "note", message, attachment.start, end)
+            yield finding(outline, "unreferenced-attachment", "note", message, attachment.start, label_end)
 
 
 def _circles(contract: Contract, outline: Outline) -> Iterator[Finding]:

@@ -12,11 +12,14 @@ from ingest.contract.values import Contract, Definition, Finding, Term
 
 MAX_MEANING = 400  # characters: a longer meaning says something of its own
 _WORD = re.compile(r"[^\W\d_]+")
-_FILLER = frozenset(
-    "a an and any as be but by each for from has have hereof herein if in into is it its itself means mean meaning more of on one or "
-    "other shall such that the their them these this those to under with within all every some same given set forth ascribed "
-    "defined term terms agreement section clause respective applicable relevant including collectively individually refers".split()
-)
+_FILLER = frozenset((
+    "a", "an", "and", "any", "as", "be", "but", "by", "each", "for", "from", "has", "have", "hereof", "herein",
+    "if", "in", "into", "is", "it", "its", "itself", "means", "mean", "meaning", "more", "of", "on", "one", "or",
+    "other", "shall", "such", "that", "the", "their", "them", "these", "this", "those", "to", "under", "with",
+    "within", "all", "every", "some", "same", "given", "set", "forth", "ascribed", "defined", "term", "terms",
+    "agreement", "section", "clause", "respective", "applicable", "relevant", "including", "collectively",
+    "individually", "refers",
+))  # fmt: skip
 _FULL = frozenset(("means", "list", "short"))
 
 
@@ -34,7 +37,8 @@ def _unused(term: Term, outline: Outline, parties: set[str]) -> Iterator[Finding
     first = term.definitions[0]
     if term.uses or term.own or first.local or term.name in parties or first.kind == "adds":
         return
-    if all(each.kind == "pointer" for each in term.definitions) and any(each.pointer is not None for each in term.definitions):
+    pointers = [each for each in term.definitions if each.kind == "pointer"]
+    if len(pointers) == len(term.definitions) and any(each.pointer is not None for each in pointers):
         return  # said to be defined elsewhere, and it is not: that is the finding
     message = f"“{term.name}” is defined but never used."
     yield finding(outline, "unused-term", "warning", message, first.start, first.end)
@@ -87,8 +91,8 @@ def _elsewhere(term: Term, contract: Contract, outline: Outline) -> Iterator[Fin
 
 def _circles(contract: Contract, outline: Outline) -> Iterator[Finding]:
     """Terms whose meanings name each other, and nothing else of substance."""
-    names = [(form, number) for number, term in enumerate(contract.terms) for name in (term.name, *term.aliases) for form in forms(name)]
-    finder = Finder(names)
+    called = ((name, number) for number, term in enumerate(contract.terms) for name in (term.name, *term.aliases))
+    finder = Finder((form, number) for name, number in called for form in forms(name))
     leads: dict[int, list[int]] = {}
     for number, term in enumerate(contract.terms):
         full = [each for each in term.definitions if each.kind in ("means", "list", "pointer")]

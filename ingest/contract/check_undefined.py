@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from ingest.contract.contents import Contents
 from ingest.contract.findings import count, finding
@@ -18,11 +18,17 @@ from ingest.contract.outline import Outline
 from ingest.contract.values import Contract, Finding
 
 LEAST = 2  # uses
-_DETERMINER = r"(?:the|such|each|any|every|all|no|an?|its|their|this|that|said|applicable|or|and|of|other)"
-_PHRASE = re.compile(
-    rf"(?<![\w.])(?P<det>{_DETERMINER})\s{{1,2}}(?P<name>[A-Z][a-z]{{2,24}}(?:\s[A-Z][a-z]{{1,24}}){{0,4}})(?![\w-])"
+_DETERMINER = (
+    r"(?:[Tt]he|[Ss]uch|[Ee]ach|[Aa]ny|[Ee]very|[Aa]ll|[Nn]o|[Aa]n?|its|their|this|that|said|applicable|or|and|of|other|for|to|by|with|"
+    r"without|under|from|on|in|upon)"
 )
-_STRONG = frozenset(("the", "such", "each", "any", "every", "all", "no", "a", "an", "its", "their", "said", "applicable"))
+_PHRASE = re.compile(
+    rf"(?<![\w.])(?P<det>{_DETERMINER})\s{{1,2}}"
+    rf"(?P<name>[A-Z][a-z]{{2,24}}(?:\s[A-Z][a-z]{{1,24}}){{0,4}})(?![\w-])"
+)
+_STRONG = frozenset(
+    ("the", "such", "each", "any", "every", "all", "no", "a", "an", "its", "their", "said", "applicable")
+)
 _LONGER = re.compile(r"(?:,?\s(?:(?:and|of|for|on|to|in|the|or|&)\s){0,2}[A-Z][\w’'-]{0,30}){1,6}")
 _ARTICLE = re.compile(r"\bthe\b|\bof\b|\band\b")
 
@@ -39,7 +45,9 @@ def check_undefined(contract: Contract, outline: Outline) -> Iterator[Finding]:
     strong: Counter[str] = Counter()
     for match in _PHRASE.finditer(text, outline.start, outline.end):
         name = match["name"]
-        if known.holds(name) or _is_name(name, _longer(text, match.end("name"), outline.end)) or contents.hold(match.start()):
+        if known.holds(name) or _is_name(name, _longer(text, match.end("name"), outline.end)):
+            continue
+        if contents.hold(match.start()):
             continue
         start, end = match.span("name")
         index = outline.at(start)
@@ -48,9 +56,11 @@ def check_undefined(contract: Contract, outline: Outline) -> Iterator[Finding]:
         key = min(forms(name), key=len)
         spelled.setdefault(key, name)
         places.setdefault(key, []).append((start, end))
-        strong[key] += match["det"] in _STRONG
-    for key, found in places.items():
-        if len(found) >= LEAST and strong[key] >= LEAST and not _usually_small(text, outline, key, len(found)):
+        strong[key] += match["det"].lower() in _STRONG
+    chosen = {key: found for key, found in places.items() if len(found) >= LEAST <= strong[key] + (" " in key)}
+    small = _small(outline, chosen)
+    for key, found in chosen.items():
+        if small[key] <= 2 * len(found):  # else the capital is only a whim
             message = f"“{spelled[key]}” is used {count(len(found))} like a defined term but is never defined."
             yield finding(outline, "undefined-term", "warning", message, *found[0])
 
@@ -90,11 +100,8 @@ def _is_name(name: str, more: str) -> bool:
     return any(piece in LAW_WORDS for piece in after) or after[:1] in (["of"], ["&"])
 
 
-def _usually_small(text: str, outline: Outline, name: str, capitals: int) -> bool:
-    """Written small more often than not, the capital is only a whim."""
-    small = re.compile(rf"\b{re.escape(name.lower())}(?:s|es)?\b")
-    limit = capitals * 2 + 1
-    for number, _ in enumerate(small.finditer(text, outline.start, outline.end), start=1):
-        if number >= limit:
-            return True
-    return False
+def _small(outline: Outline, names: Iterable[str]) -> Counter[str]:
+    """How often each name is written in small letters."""
+    keys = list(names)
+    finder = Finder((form, number) for number, key in enumerate(keys) for form in forms(key.lower()))
+    return Counter(keys[number] for _, _, number in finder.find(outline.text, outline.start, outline.end))

@@ -25,15 +25,18 @@ _CAPITAL = (
     r"Parts?|PARTS?|Chapters?|CHAPTERS?|Schedules?|SCHEDULES?|Exhibits?|EXHIBITS?|Annex(?:e?s)?|ANNEX(?:ES)?|Anlagen?|"
     r"Appendix|APPENDIX|Appendices|Attachments?|ATTACHMENTS?|Addendum|SECTIONS?|CLAUSES?|PARAGRAPHS?|ARTICLES?|RECITALS?"
 )
-_WORD = re.compile(rf"(?<![\w-])(?:(?P<word>{_SMALL}|{_CAPITAL})\s{{1,3}}|(?P<sign>[Ss]ecs?\.|[Aa]rts?\.|[Pp]aras?\.|§§?)\s{{0,3}})")
+_WORD = re.compile(
+    rf"(?<![\w-])(?:(?P<word>{_SMALL}|{_CAPITAL})\s{{1,3}}|(?P<sign>[Ss]ecs?\.|[Aa]rts?\.|[Pp]aras?\.|§§?)\s{{0,3}})"
+)
 _THIS = re.compile(
-    r"(?<!\w)[Tt]his\s{1,3}(?P<word>Sub-?[Ss]ection|Section|Sub-?[Cc]lause|Clause|clause|section|Paragraph|paragraph|Article|"
-    r"Schedule|Exhibit|Annex|Appendix|Part)(?!\s{0,3}[\d(])(?!\w)"
+    r"(?<!\w)[Tt]his\s{1,3}(?P<word>Sub-?[Ss]ection|Section|Sub-?[Cc]lause|Clause|clause|section|Paragraph|paragraph|"
+    r"Article|Schedule|Exhibit|Annex|Appendix|Part)(?!\s{0,3}[\d(])(?!\w)"
 )
 _ITEMS = r"(?P<items>(?:\s?\((?:[a-z]{1,5}|[A-Z]{1,4}|\d{1,3})\)){%s,6})"
 _COUNTS = "|".join(word.title() for word in WORDS)
 _CLAUSE = re.compile(
-    rf"(?P<n>\d{{1,5}}(?:\.\d{{1,3}}){{0,5}}(?P<more>[A-Za-z]?(?:-\d{{1,4}})?)|[IVXLC]{{1,7}}|{_COUNTS})(?!\w){_ITEMS % 0}"
+    rf"(?P<n>\d{{1,5}}(?:\.\d{{1,3}}){{0,5}}(?:\.[a-z](?![\w.]))?(?P<more>[A-Za-z]?(?:-\d{{1,4}})?)|"
+    rf"[IVXLC]{{1,7}}|{_COUNTS})(?!\w){_ITEMS % 0}"
 )
 _ITEM = re.compile(_ITEMS % 1)
 _LABEL = re.compile(
@@ -43,13 +46,16 @@ _LABEL = re.compile(
 _JOIN = re.compile(
     r"(?:,?\s{1,3}(?P<word>and/or|and|or|through|to|und|bis|et|&)\s{1,3}|(?P<sign>,)\s{1,3}|\s{0,2}(?P<dash>[–—-])\s{0,2})"
 )
-_UNIT = re.compile(r"\s{0,3}(?:%|per\s?cent|(?:business\s|calendar\s|working\s)?(?:days?|months?|years?|weeks?|hours?)\b)", re.IGNORECASE)
+_UNIT = re.compile(
+    r"\s{0,3}(?:%|per\s?cent|(?:business\s|calendar\s|working\s)?(?:days?|months?|years?|weeks?|hours?)\b)",
+    re.IGNORECASE,
+)
 MAX_LIST = 200  # numbers in one list of references
 
 
 @dataclass(frozen=True, slots=True)
 class Citation:
-    """`number` and `items` as values; `list_end` is where the list that it belongs to ends; `follows` if not its first."""
+    """`number` and `items` as values; `list_end` is where its list ends; `follows` if it is not the first."""
 
     kind: str
     label: str
@@ -115,7 +121,7 @@ def _one(text: str, at: int, end: int, kind: str, before: Citation | None) -> Ci
         # A roman "I" or "C" may be a word of the sentence.
         if number is None or (match["n"] in ("I", "C", "L") and kind in ("section", "clause", "paragraph")):
             return None
-        return Citation(kind, match.group().strip("“”\""), number, _items(match), suffix or "", at, match.end(), at, 0)
+        return Citation(kind, match.group().strip('“”"'), number, _items(match), suffix or "", at, match.end(), at, 0)
     item = _ITEM.match(text, at, end) if kind not in ATTACHED else None
     if item is None:
         return None
@@ -146,7 +152,8 @@ def _items(match: re.Match[str]) -> tuple[str, ...]:
 
 def _number(text: str) -> Number | None:
     if text[0].isdigit():
-        return tuple(int(piece) for piece in re.findall(r"\d+", text.split("-")[0]))
+        pieces = re.findall(r"\d+|(?<=\.)[a-z]$", text.split("-")[0])
+        return tuple(int(piece) if piece.isdigit() else ord(piece) - 96 for piece in pieces)
     if text.lower() in WORDS:
         return (WORDS.index(text.lower()) + 1,)
     value = roman_value(text)

@@ -9,8 +9,8 @@ from ingest.contract.outline import Outline
 
 MAX_CONTENTS = 60_000  # characters; a longer one is none
 _HEADING = re.compile(
-    r"^[ \t#*_]{0,12}(?:TABLE\s+OF\s+CONTENTS|Table\s+of\s+Contents|CONTENTS|Contents|INHALTSVERZEICHNIS|Inhaltsverzeichnis"
-    r"|SOMMAIRE|Sommaire)[ \t:*_]{0,12}$",
+    r"^[ \t#*_]{0,12}(?:TABLE\s+OF\s+CONTENTS|Table\s+of\s+Contents|CONTENTS|Contents"
+    r"|INHALTSVERZEICHNIS|Inhaltsverzeichnis|SOMMAIRE|Sommaire)[ \t:*_]{0,12}$",
     re.MULTILINE,
 )
 _LEADERS = re.compile(r"(?:\.{5}|(?:\. ){5}|…{2})[. \t]{0,6}(?:\d{1,4}|[ivxl]{1,6})?[ \t]{0,6}$", re.MULTILINE)

@@ -10,6 +10,7 @@ from ingest.document import Document, Section
 from ingest.structure.numbering import Number, labels
 
 ATTACHMENTS = frozenset(("exhibit", "schedule", "annex", "appendix", "attachment", "addendum"))
+MAX_PATH = 32
 MAIN = -1  # the scope of everything outside attachments
 _ITEM = re.compile(r"\(?([A-Za-z]{1,5}|\d{1,3})[.)]")
 _INLINE = re.compile(r"(?<![\w)])\(([A-Za-z]{1,5}|\d{1,3})\)")
@@ -75,9 +76,9 @@ class Outline:
         return index
 
     def path(self, index: int) -> list[int]:
-        """The entry and all that hold it, from the inside out."""
+        """The entry and those that hold it, from the inside out; deeper than people nest nobody looks."""
         found: list[int] = []
-        while index >= 0:
+        while index >= 0 and len(found) < MAX_PATH:
             found.append(index)
             index = self.entries[index].parent
         return found
@@ -104,7 +105,8 @@ class Outline:
 
 
 def _entry(section: Section, parent: int, scope: int, index: int, *, caption: bool) -> Entry:
-    family, number, item, label = "", (), "", ""
+    family, item, label = "", "", ""
+    number: Number = ()
     for reading in labels(section.title)[:1]:
         if reading.family == "attachment":
             if not caption and section.kind in ATTACHMENTS:

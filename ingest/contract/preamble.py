@@ -22,17 +22,25 @@ _NAME_ENDS = re.compile(
     r"Co|PLC|S\.A|LLP|GmbH|AG)\b)"
 )
 _LEAD = re.compile(r"(?is)^(?:[\s,;:.&*_#|-]+|and\b|und\b|et\b|by\b|\(?\d{1,2}[).]|\([a-z]\))+")
-_BARE = re.compile(r"\((?P<the>(?:the\s|hereinafter\s)?)(?P<short>[A-Z][A-Za-z]{2,20}(?:\s[A-Z][a-z]{2,20})?)\)\s*[;.,]?\s*(?:and|AND)?\s*[;.]?\s*(?=\n|$)")
+_BARE = re.compile(
+    r"\((?P<the>(?:the\s|hereinafter\s)?)(?P<short>[A-Z][A-Za-z]{2,20}(?:\s[A-Z][a-z]{2,20})?)\)\s*[;.,]?\s*(?:and|AND)?\s*[;.]?\s*(?=\n|$)"
+)
 _ROLES = (
     "Landlord|Tenant|Lessor|Lessee|Licensor|Licensee|Seller|Buyer|Purchaser|Vendor|Supplier|Customer|Client|Company|Contractor|"
-    "Consultant|Employer|Employee|Lender|Borrower|Guarantor|Discloser|Recipient|Disclosing Party|Receiving Party|Provider|"
-    "Service Provider|Owner|Manager|Agent|Principal|Franchisor|Franchisee|Distributor|Manufacturer|Grantor|Grantee|Assignor|Assignee"
+    "Consultant|Employer|Employee|Lender|Borrower|Guarantor|Discloser|Recipient|Disclosing Party|Receiving Party|"
+    "Provider|Service Provider|Owner|Manager|Agent|Principal|Franchisor|Franchisee|Distributor|Manufacturer|Grantor|"
+    "Grantee|Assignor|Assignee"
 )
-_ROW = re.compile(rf"^[ \t|*_]{{0,6}}(?P<short>{_ROLES})[ \t*_]{{0,4}}[:|][ \t*_]{{0,4}}(?P<name>[A-Z][^\n|]{{2,120}})", re.MULTILINE)
-_PAIR = re.compile(r"\s*(?P<a>[A-Z][^;:()\n]{2,90}?)\s+(?:and|und|et)\s+(?P<b>[A-Z][^;:()\n]{2,90}?)(?=\.\s|\.$|\n\s*\n|;|\s+(?:agree|hereby|enter))")
+_ROW = re.compile(
+    rf"^[ \t|*_]{{0,6}}(?P<short>{_ROLES})[ \t*_]{{0,4}}[:|][ \t*_]{{0,4}}(?P<name>[A-Z][^\n|]{{2,120}})", re.MULTILINE
+)
+_PAIR = re.compile(
+    r"\s*(?P<a>[A-Z][^;:()\n]{2,90}?)\s+(?:and|und|et)\s+(?P<b>[A-Z][^;:()\n]{2,90}?)(?=\.\s|\.$|\n\s*\n|;|\s+(?:agree|hereby|enter))"
+)
 _MONTHS = (
     ("january", "januar", "janvier"), ("february", "februar", "février"), ("march", "märz", "mars"), ("april", "avril"),
-    ("may", "mai"), ("june", "juni", "juin"), ("july", "juli", "juillet"), ("august", "août"), ("september", "septembre"),
+    ("may", "mai"), ("june", "juni", "juin"), ("july", "juli", "juillet"), ("august", "août"),
+    ("september", "septembre"),
     ("october", "oktober", "octobre"), ("november", "novembre"), ("december", "dezember", "décembre"),
 )  # fmt: skip
 _MONTH = {name: number for number, names in enumerate(_MONTHS, start=1) for name in names}
@@ -43,7 +51,9 @@ _DATE = re.compile(
     r"|(?P<y3>\d{4})-(?P<m3>\d{2})-(?P<d3>\d{2})|(?P<d4>\d{1,2})\.(?P<m4>\d{1,2})\.(?P<y4>\d{4}))\b",
     re.IGNORECASE,
 )
-_BLANK = re.compile(r"[_\[\]. ]{2,20}(?:day\s+of|of)\s+[_\[\]. ]{2,30},?\s*(?:20[_\[\] ]{0,6}\d{0,2})?|\[(?:DATE|Date|date)\]")
+_BLANK = re.compile(
+    r"[_\[\]. ]{2,20}(?:day\s+of|of)\s+[_\[\]. ]{2,30},?\s*(?:20[_\[\] ]{0,6}\d{0,2})?|\[(?:DATE|Date|date)\]"
+)
 _EFFECTIVE = re.compile(r"(?i)\beffective|commencement|commences|in\s+force|inkrafttreten")
 _EXECUTED = re.compile(r"(?i)\b(?:dated?|made|entered\s+into|executed|execution|signed|as\s+of|this)\b")
 
@@ -71,11 +81,13 @@ def preamble_end(outline: Outline) -> int:
 
 
 def _opens_body(title: str) -> bool:
-    return bool(re.match(r"(?i)(?:recitals?|whereas|background|witnesseth|definitions|operative|agreed\s+terms|terms)\b", title))
+    return bool(
+        re.match(r"(?i)(?:recitals?|whereas|background|witnesseth|definitions|operative|agreed\s+terms|terms)\b", title)
+    )
 
 
 def find_parties(outline: Outline, definitions: Sequence[Found], end: int) -> list[Party]:
-    """Who is named before a short name in the preamble, in a table of parties, or plainly between "between" and "and"."""
+    """Who stands before a short name in the preamble, in a table of parties, or between "between" and "and"."""
     text = outline.text
     window = [each for each in definitions if each.kind == "short" and each.end < end]
     found = [*_named(outline, window, end), *_bare(outline, end)]
@@ -88,7 +100,9 @@ def find_parties(outline: Outline, definitions: Sequence[Found], end: int) -> li
         between = _BETWEEN.search(text, outline.start, end)
         pair = _PAIR.match(text, between.end(), end) if between else None
         if pair:
-            found = [Party(_called(_cut(pair[g])), "", pair.start(g), pair.start(g) + len(_cut(pair[g]))) for g in ("a", "b")]
+            found = [
+                Party(_called(_cut(pair[g])), "", pair.start(g), pair.start(g) + len(_cut(pair[g]))) for g in ("a", "b")
+            ]
     kept: dict[int, Party] = {}
     for party in sorted(found, key=lambda each: each.start):
         kept.setdefault(party.start, party)
@@ -121,7 +135,7 @@ def _cut(text: str) -> str:
 
 
 def _called(name: str) -> str:
-    return " ".join(name.split()).strip(" ,;:*_“”\"|")
+    return " ".join(name.split()).strip(' ,;:*_“”"|')
 
 
 def _bare(outline: Outline, end: int) -> Iterator[Party]:
@@ -154,7 +168,7 @@ def find_dates(outline: Outline, end: int) -> list[Date]:
     for match in sorted(
         (*_DATE.finditer(text, outline.start, end), *_BLANK.finditer(text, outline.start, end)), key=lambda m: m.start()
     ):
-        if found and match.start() < found[-1].end or (match.re is _BLANK and not match.group().strip(" ._")):
+        if (found and match.start() < found[-1].end) or (match.re is _BLANK and not match.group().strip(" ._")):
             continue
         around = re.split(r"\n\s*\n", text[max(outline.start, match.start() - 70) : match.start()])[-1]
         after = text[match.end() : match.end() + 40].split(")")[0]

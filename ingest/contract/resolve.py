@@ -16,17 +16,26 @@ from ingest.contract.law import ACRONYMS, LAW_BEFORE
 from ingest.contract.outline import MAIN, Outline, key_of
 from ingest.contract.values import Reference, State
 
+MAX_DEPTH = 4  # "Section 1 of Part 2 of Schedule 3 of …"
 LARGE = 100  # clause numbers hardly reach it; sections of laws do
-_HERE = re.compile(r",?\s{1,3}(?:hereof|herein|hereto|above|below|of\s{1,3}this|to\s{1,3}this|in\s{1,3}this|attached\s{1,3}hereto)\b")
+_HERE = re.compile(
+    r",?\s{1,3}(?:hereof|herein|hereto|above|below|of\s{1,3}this|to\s{1,3}this|in\s{1,3}this|attached\s{1,3}hereto)\b"
+)
 _THERE = re.compile(r",?\s{1,3}(?:thereof|thereto|therein)\b")
 _TITLE = re.compile(r"\s{0,3}[(\[][A-Z“\"][^()\[\]\n]{1,80}[)\]]")
-_OF = re.compile(r",?\s{1,3}(?P<of>of|to|under|des|der|du|de la)\s{1,3}(?P<det>the|that\s+certain|that|such|its|their|an?|each|any|said)?\s{0,3}")
+_OF = re.compile(
+    r",?\s{1,3}(?P<of>of|to|under|des|der|du|de la)\s{1,3}"
+    r"(?P<det>the|that\s{1,3}certain|that|such|its|their|an?|each|any|said)?\s{0,3}"
+)
 _NAME = re.compile(r"[A-Z][\w’'&.-]{0,40}(?:\s{1,3}(?:of\s|and\s|to\s|for\s|on\s)?[A-Z(][\w’'&.)-]{0,40}){0,8}")
 _SMALL = re.compile(r"[a-z][a-z’'-]{0,30}(?:\s+[a-z’'-]{1,30})?")
 _ACRONYM = re.compile(
-    r"(?:,?\s{0,2}(?:para(?:graph)?|Abs|lit|point|letter|Satz|S|Nr|No)\.?\s{0,2}\(?\w{1,4}\)?(?!\w)){0,4}\s{1,3}(?P<name>[A-Z][\w-]{1,11})(?!\w)"
+    r"(?:,?\s{0,2}(?:para(?:graph)?|Abs|lit|point|letter|Satz|S|Nr|No)\.?\s{0,2}\(?\w{1,4}\)?(?!\w)){0,4}"
+    r"\s{1,3}(?P<name>[A-Z][\w-]{1,11})(?!\w)"
 )
-_OWN_WORDS = frozenset(("definition", "definitions", "foregoing", "preceding", "first", "second", "third", "last", "same", "main", "body"))
+_OWN_WORDS = frozenset((
+    "definition", "definitions", "foregoing", "preceding", "first", "second", "third", "last", "same", "main", "body",
+))  # fmt: skip
 _PAPERS = frozenset(("agreement", "contract", "deed"))  # "the Agreement" where nothing else is called so
 
 
@@ -75,8 +84,8 @@ class _Resolver:
     def here(self, this: Citation) -> Reference:
         path = self.outline.path(self.outline.at(this.start))
         wanted = [index for index in path if self._is_kind(index, this.kind)]
-        target = (wanted or path or [None])[0]
-        return self._reference(this, "resolved", target)
+        found = wanted or path
+        return self._reference(this, "resolved", found[0] if found else None)
 
     def _is_kind(self, index: int, kind: str) -> bool:
         entry = self.outline.entries[index]
@@ -103,11 +112,9 @@ class _Resolver:
     def _reference(self, each: Citation, state: State, target: int | None) -> Reference:
         text = " ".join(self.text[each.start : each.end].split())
         origin = self.outline.outer(self.outline.at(each.start))
-        return Reference(
-            text, each.kind, each.label, each.start, each.end, state, self.outline.outer(target), origin
-        )
+        return Reference(text, each.kind, each.label, each.start, each.end, state, self.outline.outer(target), origin)
 
-    def _beside(self, cited: list[Citation]) -> tuple[bool, int | None]:
+    def _beside(self, cited: list[Citation], depth: int = 0) -> tuple[bool, int | None]:
         """Whether another paper is named before or after the list; else the attachment or section named there."""
         first, at = cited[0], cited[-1].end
         before = self.text[max(self.outline.start, first.list_start - 40) : first.list_start]
@@ -125,12 +132,12 @@ class _Resolver:
         of = _OF.match(self.text, at)
         if of is None or (of["of"] != "of" and first.kind not in ATTACHED and of["of"] != "under"):
             return False, None
-        return self._of(of, first)
+        return self._of(of, first, depth)
 
-    def _of(self, of: re.Match[str], first: Citation) -> tuple[bool, int | None]:
+    def _of(self, of: re.Match[str], first: Citation, depth: int) -> tuple[bool, int | None]:
         inner = next(find_citations(self.text, of.end(), min(of.end() + 40, self.outline.end)), None)
         if inner and inner[0].list_start == of.end():
-            outer, _ = self._beside(inner)
+            outer, _ = self._beside(inner, depth + 1) if depth < MAX_DEPTH else (False, None)
             target = None if outer else self._target(inner[0], None)
             return outer or (target is None and inner[0].kind in ATTACHED), target
         det = (of["det"] or "").split(" ")[0]
@@ -190,7 +197,8 @@ class _Resolver:
         if inside is not None:
             scopes = [outline.entries[inside].scope]
         path = set(outline.path(origin if inside is None else inside))
-        found = [i for scope in dict.fromkeys(scopes) for f in families for i in self._near(scope, f, each.number, path)]
+        ranked = [(scope, family) for scope in dict.fromkeys(scopes) for family in families]
+        found = [index for scope, family in ranked for index in self._near(scope, family, each.number, path)]
         return found or (outline.by_item.get((origin, str(each.number[0])), []) if len(each.number) == 1 else [])
 
     def _near(self, scope: int, family: str, number: tuple[int, ...], path: set[int]) -> list[int]:

@@ -9,7 +9,8 @@ from ingest.contract.values import Signature
 
 APART = 200  # characters between two lines of one block
 _LINE = re.compile(
-    r"^[ \t|>*_]{0,20}(?P<what>By|BY|Name|NAME|Print(?:ed)? Name|Title|TITLE|Its|Signature|Signed(?: by)?|SIGNED(?: by)?|Date|DATE|Unterschrift)"
+    r"^[ \t|>*_]{0,20}(?P<what>By|BY|Name|NAME|Print(?:ed)? Name|Title|TITLE|Its|Signature|"
+    r"Signed(?: by)?|SIGNED(?: by)?|Date|DATE|Unterschrift)"
     r"[ \t*_]{0,6}:[ \t]{0,20}(?P<rest>[^\n]{0,120})|^[ \t|]{0,20}(?P<slash>/s/)[ \t]{0,4}(?P<signed>[^\n]{1,80})"
     r"|^[ \t|]{0,20}(?P<rule>_{8,60})[ \t]{0,20}$",
     re.MULTILINE,
@@ -44,11 +45,11 @@ def _block(outline: Outline, group: list[re.Match[str]]) -> Signature:
     for match in group:
         if match["slash"] or _what(match) in _NAMES or (_what(match) in _STARTS and "/s/" in (match["rest"] or "")):
             words = (match["signed"] or match["rest"] or "").replace("/s/", "").strip(" _\t*|")
-            if words and any(char.isalpha() for char in words) and words not in names:
+            if words and not words.endswith(":") and any(char.isalpha() for char in words) and words not in names:
                 names.append(words)
     start = group[0].start()
     above = outline.text[max(outline.start, start - 300) : start].rstrip()
-    lines = [line.strip(" :*_\t|") for line in above.splitlines() if line.strip()]
+    lines = [re.sub(r"\s{3,}", " / ", line.strip(" :*_\t|")) for line in above.splitlines() if line.strip()]
     party = lines[-1] if lines and len(lines[-1]) <= 100 and not lines[-1].endswith(".") else ""
     if not party and lines and re.search(r"(?i)\b(?:inc|corp|ltd|co|l\.?p|n\.a)\.$", lines[-1]):
         party = lines[-1][:100]

@@ -16,7 +16,10 @@ from ingest.contract.outline import Outline
 MAX_BODY = 1500  # characters of a meaning that are looked at
 _OPEN, _CLOSE = r"[“\"„«]", r"[”\"“»]"
 _TERM = r"[^“”\"„«»()\[\]]{1,80}?"
-_QUOTED = rf"[*_]{{0,2}}(?:{_OPEN}\s?(?P<term>{_TERM})\s?,?{_CLOSE}|‘(?P<single>[^‘’\n]{{1,60}})’|'(?P<plain>[A-Z][^'\n]{{1,60}})')[*_]{{0,2}}"
+_QUOTED = (
+    rf"[*_]{{0,2}}(?:{_OPEN}\s?(?P<term>{_TERM})\s?,?{_CLOSE}|"
+    r"‘(?P<single>[^‘’\n]{1,60})’|'(?P<plain>[A-Z][^'\n]{1,60})')[*_]{0,2}"
+)
 _ALSO = re.compile(rf"\s{{0,3}}(?:,\s?(?:and|or)?|and|or|/)\s{{1,3}}(?:the\s)?{_QUOTED}")
 _VERB = (
     r"(?:(?:shall|will|does|do)\s+)?(?:also\s+)?(?:"
@@ -24,7 +27,10 @@ _VERB = (
     r"|(?:has|have|having|bears?)\s+(?:the\s+)?(?:same\s+)?(?:respective\s+)?(?:meanings?|definition)\b"
     r"|signifies\b|bedeutet\b|bezeichnet\b|désigne(?:nt)?\b|signifie\b)"
 )
-_BETWEEN = r"(?:,?\s+(?:as\s+used|when\s+used|as\s+to|with\s+respect\s+to|in\s+relation\s+to|of|in)\s[^“”\"„.;:]{1,120}?,?|\s*\([^()]{1,80}\)|,)?"
+_BETWEEN = (
+    r"(?:,?\s+(?:as\s+used|when\s+used|as\s+to|with\s+respect\s+to|in\s+relation\s+to|of|in)\s"
+    r"[^“”\"„.;:]{1,120}?,?|\s*\([^()]{1,80}\)|,)?"
+)
 _MEANS = re.compile(
     rf"{_QUOTED}(?P<also>(?:\s{{0,3}}(?:,\s?(?:and|or)?|and|or|/)\s{{1,3}}(?:the\s)?{_OPEN}{_TERM}{_CLOSE}){{0,4}}){_BETWEEN}\s+(?P<verb>{_VERB})"
 )
@@ -36,6 +42,11 @@ _NEGATED = re.compile(r"\s+(?:does|do|shall|will)\s+not\b")
 _BRACKET = re.compile(rf"\((?P<lead>[^()“”\"„«»‘]{{0,90}}){_QUOTED}")
 _AFTER = re.compile(r"[^()“”\"„«»‘]{0,80}\)")
 _MORE = re.compile(rf"[^()“”\"„«»‘]{{1,60}}{_QUOTED}")
+_CALLED = re.compile(
+    r"\b(?:(?:referred\s+to|known|called)(?:\s+\w{1,20}){0,3}\s+as|hereinafter(?:\s+called)?|are\s+each|each)"
+    rf"\s{{0,3}},?\s{{1,3}}(?:an?\s+|the\s+|each\s+an?\s+)?{_QUOTED}"
+    rf"(?:\s+and\s+(?:together|collectively)\s*,?\s+(?:the\s+)?{_OPEN}(?P<both>{_TERM}){_CLOSE})?"
+)
 _NO_LEAD = re.compile(
     r"\b(?:as\s+(?:such\s+term\s+is\s+)?defined|see|entitled|titled|captioned|marked|called|stating|reading|within\s+the\s+meaning|"
     r"as\s+described|under|other\s+than|except|excluding|not|e\.g|i\.e)\b",
@@ -49,7 +60,8 @@ _GLOSSARY = re.compile(r"(?i)\b(?:definitions?|defined\s+terms|interpretation|gl
 _ENTRY = re.compile(
     r"^[ \t]{0,8}(?:(?:\d{1,2}(?:\.\d{1,2}){0,3}\.?|\([a-z]{1,3}\)|[-*•])[ \t]+)?"
     r"(?P<bold>\*\*|__)?(?P<term>[A-Z][^\n:.;“”\"()*_]{1,60}?)(?:\*\*|__)?"
-    r"(?:(?P<colon>:(?:\*\*|__)?)[ \t]+(?=\S)|[ \t]+(?=(?:means?|shall\s+mean|has\s+the\s+meaning|have\s+the\s+meaning)\b))",
+    r"(?:(?P<colon>:(?:\*\*|__)?)[ \t]+(?=\S)|"
+    r"[ \t]+(?=(?:means?|shall\s+mean|has\s+the\s+meaning|have\s+the\s+meaning)\b))",
     re.MULTILINE,
 )
 _SENTENCE_END = re.compile(r"[.;](?=\s|$)")
@@ -73,7 +85,7 @@ class Found:
 
 def find_definitions(outline: Outline) -> list[Found]:
     """All definitions in order of place; one place defines once."""
-    found = [*_by_verb(outline), *_in_brackets(outline), *_in_lists(outline)]
+    found = [*_by_verb(outline), *_in_brackets(outline), *_in_words(outline), *_in_lists(outline)]
     found.sort(key=lambda each: (each.start, -each.end))
     kept: list[Found] = []
     for each in found:
@@ -131,6 +143,15 @@ def _in_brackets(outline: Outline) -> Iterator[Found]:
         for name, start, end in names:
             if _is_term(name):
                 yield Found((name,), "short", start, end, body, match.start(), local, own)
+
+
+def _in_words(outline: Outline) -> Iterator[Found]:
+    """`hereinafter referred to as the "X"`, `are each a "Party" and together the "Parties"`."""
+    for match in _CALLED.finditer(outline.text, outline.start, outline.end):
+        name, start, end = _quoted(match)
+        if _is_term(name):
+            names = (name, clean(match["both"])) if match["both"] else (name,)
+            yield Found(names, "short", start, end, max(outline.start, start - 300), match.start(), local=False)
 
 
 def _in_lists(outline: Outline) -> Iterator[Found]:

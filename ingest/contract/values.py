@@ -60,7 +60,8 @@ class Definition:
     """One place that defines a term: [start, end) is the term, [body, body_end) what it means.
 
     `kind`: "means", "short" (in brackets), "list" (an entry of a list of definitions), "pointer" (it says only
-    where the meaning stands, and `pointer` is that reference), "adds" ("X" includes …) or "party". `local` holds for one clause alone.
+    where the meaning stands, and `pointer` is that reference), "adds" ("X" includes …) or "party". `local` holds for
+    one clause alone.
     """
 
     kind: str

@@ -83,7 +83,7 @@ class _Page:
         who = who if (message.role == "customer" and known) or not message.author else f"{who} {message.author}"
         note = ", internal note" if message.internal else ""
         first, newline, rest = message.content.partition("\n")
-        self.write(f"{number} {who}{_when(message.at, started)}{note}: {first}".rstrip(" ") + newline)
+        self.write(f"{number} {who}{_when(message.at, started)}{note}:{' ' if first else ''}{first}{newline}")
         self.write(_LIKE_A_HEADER.sub(INDENT, rest) + "\n")
 
     def attachment(self, file: str, place: str) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 
 from ingest.document import BrokenFileError
 from ingest.mail import mime
@@ -19,9 +20,11 @@ from ingest.mail.words import day
 from ingest.part import Part, Request
 
 REPEATED = "messages that stand more than once in the mailbox are shown once: {n}"
+BEFORE = "bytes before the first message are not shown: {n}"
 DAMAGED = "messages that are too damaged to be read were left out: {n}"
 _START = re.compile(
-    rb"(?:\A\s*|(?<=\n\n)|(?<=\n\r\n))From [^\n]{0,998}?[0-9]{1,2}:[0-9]{2}[^\n]{0,99}\n(?=[!-9;-~]{1,99}[ \t]*:|>From )"
+    rb"(?:\A\s*|(?<=\n\n)|(?<=\n\r\n))"
+    rb"From [^\n]{0,998}?[0-9]{1,2}:[0-9]{2}[^\n]{0,99}\n(?=[!-9;-~]{1,99}[ \t]*:|>From )"
 )
 _ESCAPED = re.compile(rb"^>(>*From )", re.MULTILINE)
 
@@ -42,14 +45,17 @@ def read(data: bytes, name: str, request: Request) -> Part:
 
 def messages(data: bytes) -> Iterator[bytes]:
     """The raw messages of a mailbox, without their "From" lines and escapes."""
-    starts = [(found.start(), found.end()) for found in _START.finditer(data)]
-    ends = [start for start, _ in starts[1:]] + [len(data)]
-    for (_, start), end in zip(starts, ends, strict=True):
+    edges = [(found.start(), found.end()) for found in _START.finditer(data)]
+    for (_, start), (end, _) in pairwise([*edges, (len(data), len(data))]):
         yield _ESCAPED.sub(rb"\1", data[start:end])
 
 
 def _letters(data: bytes, name: str, layout: Layout) -> Iterator[Letter]:
     seen: set[bytes] = set()
+    first = _START.search(data)
+    before = len(data[: first.start()].strip()) if first else 0
+    if before:
+        layout.notes[BEFORE] += before
     for raw in messages(data):
         digest = hashlib.sha256(raw.strip()).digest()
         if digest in seen:

@@ -30,6 +30,7 @@ OUTSIDE = "characters before and after the parts of a message are not shown: {n}
 REPLACED = "parts whose characters do not fit their encoding were repaired: {n}"
 UNCHECKED = "digital signatures were not checked: {n}"
 DAMAGED = "parts that are damaged were read as far as they go: {n}"
+CUT = f"header lines longer than {header.MAX_HEADER:,} characters were cut: {{n}}"
 HEADERS = "technical header lines (such as the way of delivery) are not shown: {n}"
 
 
@@ -89,6 +90,9 @@ class _Reader:
         technical = sum(key.lower() not in header.QUIET and key.lower() not in shown for key in message.keys())  # noqa: SIM118
         if technical:
             found.notes[HEADERS] += technical
+        cut = sum(len(value) > header.MAX_HEADER for _, value in message.raw_items())
+        if cut:
+            found.notes[CUT] += cut
         self.part(message, found, depth)
         if any(text.lstrip().startswith(PGP_MARK) for text in found.body):
             found.body = [text for text in found.body if not text.lstrip().startswith(PGP_MARK)]

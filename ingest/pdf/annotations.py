@@ -12,6 +12,7 @@ from typing import Any
 from pypdf import PageObject
 
 from ingest.pdf.glyphs import Glyphs
+from ingest.pdf.rows import make_rows, text_of
 from ingest.text import one_line
 
 MAX_NOTES = 2_000  # of one page
@@ -123,11 +124,13 @@ def _inside(note: dict[str, Any], glyphs: Glyphs | None) -> str:
     found: list[str] = []
     for corner in corners:
         x0, top, x1, bottom = glyphs.place(corner)
-        for word in glyphs.words:
-            if x0 - 1 <= (word.x0 + word.x1) / 2 <= x1 + 1 and top <= word.base - 0.3 * word.size <= bottom:
-                joined = found and not word.spaced
-                found.append(word.text if joined or not found else " " + word.text)
-    return one_line("".join(found)).strip()
+        words = [
+            word
+            for word in glyphs.words
+            if x0 - 1 <= (word.x0 + word.x1) / 2 <= x1 + 1 and top <= word.base - 0.3 * word.size <= bottom
+        ]
+        found += [text_of(row) for row in make_rows(words)]
+    return one_line(" ".join(found)).strip(" .,;")
 
 
 def _stands_in(note: dict[str, Any], glyphs: Glyphs | None, text: str) -> bool:

@@ -10,10 +10,11 @@ from ingest.pdf.glyphs import Rule
 from ingest.pdf.line import Line
 
 SMALLER = 0.93  # of the body's size
+FAR = 2.2  # times the type size: what stands further below is no note
 FOOT = 0.35  # of the page's height: notes begin below this
 _SIGN = r"\d{1,3}|[*†‡§¶]{1,3}"
 _MARKED = re.compile(rf"\[({_SIGN})\]\s*(?=\S)")
-_PRINTED = re.compile(rf"({_SIGN})[.)]?\s+(?=\S)")
+_PRINTED = re.compile(rf"({_SIGN})(?:[.)]?\s+(?=\S)|(?=[A-Z“\"]))")
 
 
 def body_size(lines: Sequence[Line]) -> Counter[float]:
@@ -30,9 +31,11 @@ def move_notes(lines: Sequence[Line], size: float, height: float, rules: Sequenc
     rest: list[Line] = []
     for column in sorted({line.column for line in lines}):
         some = [line for line in lines if line.column == column]
-        start = _begin(some, size, height, rules)
-        rest += some[:start]
-        notes += some[start:]
+        start, end = _extent(some, size, height, rules)
+        if some[0].kind == "edge" and not _is_called(some[start:end], lines):
+            start = end
+        rest += some[:start] + some[end:]
+        notes += some[start:end]
     if not notes:
         return list(lines)
     for note in notes:
@@ -46,23 +49,34 @@ def move_notes(lines: Sequence[Line], size: float, height: float, rules: Sequenc
     return [*rest[:edge], *notes, *rest[edge:]]
 
 
-def _begin(lines: Sequence[Line], size: float, height: float, rules: Sequence[Rule]) -> int:
-    """Where the notes of one column begin; its length if it has none."""
+def _extent(lines: Sequence[Line], size: float, height: float, rules: Sequence[Rule]) -> tuple[int, int]:
+    """From where to where the notes of one column stand; nowhere if it has none."""
     start = len(lines)
     while start and _is_small(lines[start - 1], size, height):
         start -= 1
     block = lines[start:]
     first = next((place for place, line in enumerate(block) if _opens(line)), None)
     if first is None or (start == 0 and not rules):
-        return len(lines)
+        return len(lines), len(lines)
     above = lines[start - 1].base if start else 0.0
     parted = any(above < rule.y <= block[0].top + 2 and rule.x0 < block[0].x0 + 20 for rule in rules)
-    return start if parted else start + first  # what stands between the rule and the first marker began a page ago
+    if not parted:  # what stands between the rule and the first marker began a page ago
+        start += first
+    end = start + 1
+    while end < len(lines) and lines[end].base - lines[end - 1].base <= FAR * lines[end].size:
+        end += 1
+    return start, end
+
+
+def _is_called(notes: Sequence[Line], lines: Sequence[Line]) -> bool:
+    """The text above has the marker of the first note."""
+    marker = (_MARKED.match(notes[0].text) or _PRINTED.match(notes[0].text)) if notes else None
+    return marker is not None and any(f"[{marker[1]}]" in line.text for line in lines if line is not notes[0])
 
 
 def _is_small(line: Line, size: float, height: float) -> bool:
     small = 0 < line.size <= SMALLER * size and line.top > FOOT * height
-    return small and line.kind == "text"
+    return small and line.kind in ("text", "edge")
 
 
 def _opens(line: Line) -> bool:

@@ -12,6 +12,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import pypdfium2  # type: ignore[import-untyped]
@@ -19,8 +20,8 @@ import pypdfium2.raw as pdfium  # type: ignore[import-untyped]
 
 MAX_GLYPHS = 2_000_000  # of one page
 MAX_OBJECTS = 20_000  # looked at for rules
-GAP = 0.18  # of the type size: a wider gap between two glyphs is a space
-RULE_THICKNESS, RULE_LENGTH = 3.0, 8.0
+GAP = 0.11  # of the type size: a wider gap between two glyphs is a space
+THIN, LONG = 3.0, 8.0  # points: a drawn line
 SLANTED = -1
 _HYPHENS = {0x02: "-", 0xFFFE: "-", 0xAD: "-", 0x2010: "-", 0x2011: "-"}  # PDFium marks a hyphen at a line's end
 _BOLD = re.compile(r"bold|black|heavy|-medi$|(?:^|\+)(?:cmbx|sfbx|ecbx|lmromandemi|cmssbx)", re.IGNORECASE)
@@ -57,6 +58,15 @@ class Rule:
     y: float
 
 
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """A vertical line at x from y0 down to y1."""
+
+    x: float
+    y0: float
+    y1: float
+
+
 @dataclass(slots=True)
 class Glyphs:
     """What stands on a page; `aside` are the words in other directions than the main one."""
@@ -66,6 +76,7 @@ class Glyphs:
     words: list[Word] = field(default_factory=list)
     aside: list[list[Word]] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
+    walls: list[Wall] = field(default_factory=list)
     unknown: int = 0  # glyphs whose character the file does not tell
     turn: int = 0
     box: Box = (0.0, 0.0, 0.0, 0.0)
@@ -104,7 +115,7 @@ def read_glyphs(page: pypdfium2.PdfPage) -> Glyphs:
             words = _in_one_line(words)
         if words:
             glyphs.aside.append(words)
-    glyphs.rules = list(_rules(page, glyphs))
+    _add_rules(page, glyphs)
     return glyphs
 
 
@@ -213,21 +224,18 @@ def _in_one_line(words: list[Word]) -> list[Word]:
     return words
 
 
-def _rules(page: pypdfium2.PdfPage, glyphs: Glyphs) -> Iterator[Rule]:
-    """Thin horizontal lines, and the upper and lower edges of boxes."""
-    found = 0
+def _add_rules(page: pypdfium2.PdfPage, glyphs: Glyphs) -> None:
+    """Thin lines, and the edges of boxes."""
     left, bottom, right, top = ctypes.c_float(), ctypes.c_float(), ctypes.c_float(), ctypes.c_float()
-    for item in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=1):
-        found += 1
-        if found > MAX_OBJECTS:
-            return
+    for item in islice(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=1), MAX_OBJECTS):
         if not pdfium.FPDFPageObj_GetBounds(item.raw, left, bottom, right, top):
             continue
-        x0, upper, x1, lower = glyphs.place((left.value, bottom.value, right.value, top.value))
-        if x1 - x0 < RULE_LENGTH:
-            continue
-        if lower - upper <= RULE_THICKNESS:
-            yield Rule(x0, x1, (upper + lower) / 2)
-        elif lower - upper >= 2 * RULE_THICKNESS and (x1 - x0) < 0.98 * glyphs.width:
-            yield Rule(x0, x1, upper)
-            yield Rule(x0, x1, lower)
+        x0, y0, x1, y1 = glyphs.place((left.value, bottom.value, right.value, top.value))
+        flat, narrow = y1 - y0 <= THIN, x1 - x0 <= THIN
+        if flat and x1 - x0 >= LONG:
+            glyphs.rules.append(Rule(x0, x1, (y0 + y1) / 2))
+        elif narrow and y1 - y0 >= LONG:
+            glyphs.walls.append(Wall((x0 + x1) / 2, y0, y1))
+        elif x1 - x0 >= LONG and y1 - y0 >= LONG and x1 - x0 < 0.98 * glyphs.width:
+            glyphs.rules += [Rule(x0, x1, y0), Rule(x0, x1, y1)]
+            glyphs.walls += [Wall(x0, y0, y1), Wall(x1, y0, y1)]

@@ -1,7 +1,7 @@
 """Words broken at the end of a line are put together again, on the first of the two lines.
 
 Whether the hyphen stays is decided by how the document spells the word elsewhere; without evidence it stays
-after prefixes and numbers and between two words that the document has on their own.
+after some prefixes, in numbers (five-year) and between two words that the document has on their own.
 """
 
 from __future__ import annotations
@@ -16,17 +16,22 @@ LEAST_STEM = 5  # letters of a word that another one may begin with to be eviden
 _WORD = re.compile(r"\w+(?:[-’']\w+)*")
 _BROKEN = re.compile(r"(?P<before>(?:\w+[-’'])*)(?P<head>\w+)-$")
 _REST = re.compile(r"(?P<tail>\w+(?:[-’']\w+)*)(?P<mark>[^\s\w]*)(?:\s+|$)")
-KEPT_AFTER = frozenset((
-    "non", "self", "co", "ex", "vice", "cross", "quasi", "well", "half", "all", "anti", "semi", "multi", "counter",
-    "post", "pre", "third", "first", "second", "arm's", "attorney", "good", "so", "to", "on", "off", "in",
+PREFIXES = frozenset(("non", "self", "quasi", "cross", "well", "vice", "half"))
+NUMBERS = frozenset((
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "fifteen",
-    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred",
+    "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred", "first", "second",
+    "third", "fourth", "fifth", "multi", "mid", "long", "short",
+))  # fmt: skip
+COUNTED = frozenset((
+    "year", "month", "week", "day", "hour", "minute", "quarter", "party", "person", "page", "fold", "term", "time",
+    "way", "sided", "stage", "step", "tier", "lane", "bed", "bedroom", "storey", "story", "degree", "part", "half",
+    "third", "thirds", "quarters", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "rate",
 ))  # fmt: skip
 
 
 def join_broken_words(pages: Sequence[PageLines]) -> None:
     """Changes the lines of `pages`; over a page break the word ends up on the first page."""
-    words = Counter(word for page in pages for line in page.lines for word in _whole_words(line.text))
+    words = _vocabulary(pages)
     before: Line | None = None
     for page in pages:
         for line in page.lines:
@@ -47,11 +52,18 @@ def _join_notes(lines: Iterable[Line], words: Counter[str]) -> None:
         before = line
 
 
-def _whole_words(text: str) -> list[str]:
-    """The words of a line without the fragment at its end."""
-    text = text.casefold()
-    found = _WORD.findall(text[:-1].rpartition(" ")[0] if text.endswith("-") else text)
-    return found + [part for word in found if "-" in word for part in word.split("-")]
+def _vocabulary(pages: Sequence[PageLines]) -> Counter[str]:
+    """How often each word stands whole in the document."""
+    words: Counter[str] = Counter()
+    broken = False
+    for page in pages:
+        for line in page.lines:
+            text = line.text.casefold()
+            found = _WORD.findall(text)[1 if broken else 0 :]
+            broken = bool(_BROKEN.search(text))
+            words.update(found[:-1] if broken else found)
+            words.update(part for word in found for part in word.split("-")[:-1] if "-" in word)
+    return words
 
 
 def _join(line: Line, after: Line, words: Counter[str]) -> None:
@@ -71,7 +83,7 @@ def _keeps_hyphen(head: str, tail: str, words: Counter[str]) -> bool:
     joined, apart = words[head + tail], words[f"{head}-{tail}"]
     if joined != apart:
         return apart > joined
-    if head in KEPT_AFTER:
+    if head in PREFIXES or (head in NUMBERS and tail in COUNTED):
         return True
     stem = head + tail
     if len(stem) >= LEAST_STEM and any(word.startswith(stem) for word in words):

@@ -11,12 +11,13 @@ import statistics
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from ingest.pdf.glyphs import Glyphs, Rule
+from ingest.pdf.glyphs import Glyphs, Rule, Wall
 from ingest.pdf.line import Line
 from ingest.pdf.rows import Row, is_bold, main_size, make_rows, text_of
 from ingest.pdf.tables import table_rows
 
 GUTTER = 0.8  # of the type size: the least width of the white between columns
+TABLE_GUTTER = 1.0  # the same between the cells of a table
 EDGE = 0.11  # of the page's height: where running headers and footers stand
 EDGE_GAP = 1.3  # times the usual distance of lines, between them and the text
 MAX_DEPTH = 6
@@ -32,7 +33,7 @@ def read_lines(glyphs: Glyphs) -> list[Line]:
     """All lines of a page in reading order, words in other directions last."""
     rows = make_rows(glyphs.words)
     above, body, below = _edges(rows, glyphs.height)
-    flow = _Flow(glyphs.rules)
+    flow = _Flow(glyphs)
     lines = [_line(row, -1, "edge") for row in above]
     lines += flow.read(body, 0)
     lines += [_line(row, flow.column + 1, "edge") for row in below]
@@ -72,20 +73,24 @@ def _line(row: Row, column: int, kind: str = "text") -> Line:
 class _Flow:
     """Reads rows into lines and counts the columns on the way."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = rules
+    def __init__(self, glyphs: Glyphs) -> None:
+        self.rules, self.walls = glyphs.rules, glyphs.walls
         self.column = 0
 
     def read(self, rows: list[Row], depth: int) -> list[Line]:
         """The lines of a region."""
         lines: list[Line] = []
         index = 0
+        gap = GUTTER * main_size(word for row in rows for word in row.words)
         while index < len(rows):
-            band = _grow(rows, index)
-            start, stop = _trim(band, whole=index + len(band) == len(rows))
-            lines += [_line(row, self.column) for row in band[:start]]
-            core = band[start:stop]
-            lines += self._band(core, _gutters(core), depth)
+            band = _grow(rows, index, gap, self.walls)
+            start, stop = _trim(band, self.walls, whole=index + len(band) == len(rows))
+            if start:  # from there a longer or more divided band may begin
+                lines += [_line(row, self.column) for row in band[:start]]
+                index += start
+                continue
+            core = band[:stop]
+            lines += self._band(core, _gutters(core, self.walls), depth)
             index += max(stop, 1)
         return lines
 
@@ -99,6 +104,9 @@ class _Flow:
             if parting is not None:
                 return self._columns(band, parting, depth)
             cells = [gutter for gutter in gutters if not _beside_labels(band, gutter, gutters)]
+            size = main_size(word for row in band for word in row.words)
+            drawn = [x for row in band for x in _drawn_at(row, self.walls)]
+            cells = [gutter for gutter in cells if _is_wide(gutter, TABLE_GUTTER * size, drawn)]
             made = table_rows(band, cells, [rule for rule in self.rules if _inside(rule, band)])
             if made:
                 return [
@@ -158,19 +166,34 @@ def _inside(rule: Rule, band: list[Row]) -> bool:
     return band[0].top - 30 < rule.y < band[-1].base + 30
 
 
-def _grow(rows: list[Row], index: int) -> list[Row]:
+def _grow(rows: list[Row], index: int, gap: float, walls: Sequence[Wall]) -> list[Row]:
     """The longest run of rows from `index` on that some white strip goes right through."""
-    gap = GUTTER * rows[index].size
-    left, right = min(row.x0 for row in rows), max(row.x1 for row in rows)
-    free = [(left, right)]
-    end = index
+    free = [(min(row.x0 for row in rows), max(row.x1 for row in rows))]
+    end, parted = index, False
     while end < len(rows) and end - index < MAX_BAND:
-        rest = [part for part in _minus(free, rows[end].segments(0.9 * gap)) if part[1] - part[0] >= gap]
-        if not rest:
+        drawn = _drawn_at(rows[end], walls)
+        rest = [part for part in _minus(free, rows[end].segments(0.9 * gap, drawn)) if _is_wide(part, gap, drawn)]
+        inside = any(_parts(rows[index : end + 1], part) for part in rest)
+        if not rest or (parted and not inside):
             break
-        free = rest
+        free, parted = rest, inside
         end += 1
     return rows[index : max(end, index + 1)]
+
+
+def _drawn_at(row: Row, walls: Sequence[Wall]) -> list[float]:
+    return [wall.x for wall in walls if wall.y0 - 1 <= row.base - 0.3 * row.size <= wall.y1 + 1]
+
+
+def _is_wide(part: Gutter, gap: float, drawn: Sequence[float]) -> bool:
+    """White enough for a gutter; a line drawn in it makes any white one."""
+    return part[1] - part[0] >= gap or any(part[0] <= x <= part[1] for x in drawn)
+
+
+def _parts(rows: Sequence[Row], strip: Gutter) -> bool:
+    """Text of at least two rows on either side."""
+    left, right = sum(row.x0 < strip[0] for row in rows), sum(row.x1 > strip[1] for row in rows)
+    return min(left, right) >= 2
 
 
 def _minus(free: Sequence[Gutter], covered: Sequence[Gutter]) -> Iterator[Gutter]:
@@ -186,7 +209,7 @@ def _minus(free: Sequence[Gutter], covered: Sequence[Gutter]) -> Iterator[Gutter
             yield at, stop
 
 
-def _gutters(band: list[Row]) -> list[Gutter]:
+def _gutters(band: list[Row], walls: Sequence[Wall]) -> list[Gutter]:
     """White strips with text of at least two rows on either side."""
     if len(band) < 2:
         return []
@@ -194,30 +217,31 @@ def _gutters(band: list[Row]) -> list[Gutter]:
     left, right = min(row.x0 for row in band), max(row.x1 for row in band)
     free: list[Gutter] = [(left, right)]
     for row in band:
-        free = [part for part in _minus(free, row.segments(0.0)) if part[1] - part[0] >= gap]
+        drawn = _drawn_at(row, walls)
+        free = [part for part in _minus(free, row.segments(0.0)) if _is_wide(part, gap, drawn)]
     return [part for part in free if min(map(len, _sides(band, part))) >= 2]
 
 
-def _trim(band: list[Row], *, whole: bool) -> tuple[int, int]:
+def _trim(band: list[Row], walls: Sequence[Wall], *, whole: bool) -> tuple[int, int]:
     """Without the rows at its ends that stand on one side only and apart from the rest."""
-    inner = _gutters(band)
+    inner = _gutters(band, walls)
     if not inner:
         return 0, 1
-    split = [len(row.segments(GUTTER * row.size * 0.9)) > 1 for row in band]
+    split = [any(row.x0 < part[0] and row.x1 > part[1] for part in inner) for row in band]
     far = 1.3 * leading(band)
-    start, stop = 0, len(band)
     first = next((place for place, is_split in enumerate(split) if is_split), 0)
     for place in range(first, 0, -1):
-        if band[place].base - band[place - 1].base > far:
-            start = place
-            break
+        apart = band[place].base - band[place - 1].base > far
+        if apart or len(_gutters(band[place:], walls)) > len(inner):
+            return place, len(band)
+    stop = len(band)
     last = next((place for place in reversed(range(stop)) if split[place]), stop - 1)
     if not whole:
         for place in range(last, stop - 1):
             if band[place + 1].base - band[place].base > far:
                 stop = place + 1
                 break
-    return (start, stop) if stop - start > 1 else (0, len(band))
+    return 0, max(stop, 2)
 
 
 def _sides(band: Sequence[Row], gutter: Gutter) -> tuple[list[Row], list[Row]]:

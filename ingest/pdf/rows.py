@@ -49,11 +49,12 @@ class Row:
         words = [word for word in self.words if x0 <= (word.x0 + word.x1) / 2 < x1]
         return Row(words, self.base, main_size(words), self.scripts) if words else None
 
-    def segments(self, gap: float) -> list[tuple[float, float]]:
-        """The stretches that text covers, with white between them wider than `gap`."""
+    def segments(self, gap: float, walls: Sequence[float] = ()) -> list[tuple[float, float]]:
+        """The stretches that text covers, with white between them wider than `gap` or a line drawn through it."""
         found: list[tuple[float, float]] = []
         for word in self.words:
-            if found and word.x0 - found[-1][1] <= gap:
+            joined = found and word.x0 - found[-1][1] <= gap
+            if joined and not any(found[-1][1] <= x <= word.x0 for x in walls):
                 found[-1] = found[-1][0], max(found[-1][1], word.x1)
             else:
                 found.append((word.x0, word.x1))

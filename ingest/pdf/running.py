@@ -167,7 +167,7 @@ def _enough(on: set[int], count: int, items: Sequence[_Candidate], *, counting: 
         return False
     if len(on) >= 3:
         return len(on) * 2 >= count or _run(on, 1) >= 3 or _run(on, 2) >= 3
-    if len(on) < 2 or not margin:
+    if len(on) < 2 or not (margin or (counting and all(item.outermost for item in items))):
         return False
     every_second = count in (4, 5) and _run(on, 2) == 2
     return (apart or counting) and (count == 2 or (count == 3 and _run(on, 1) == 2) or every_second)

@@ -11,7 +11,6 @@ from ingest.pdf.rows import Row, text_of
 
 WRAPPED = 1.25  # times the least distance of two lines: more starts another row of the table
 LEAST_ROWS = 3  # that have more than one cell, where no lines are drawn
-WIDE = 1.0  # of the type size: the least gutter of a table
 _PAGE = re.compile(r"(?:\.|\s)*(\d{1,4}|[ivxl]{1,6})")
 
 Gutter = tuple[float, float]
@@ -21,8 +20,7 @@ TableRow = tuple[list[str], list[Word]]  # the text of each cell, and all words
 
 def table_rows(band: Sequence[Row], gutters: Sequence[Gutter], rules: Sequence[Rule]) -> list[TableRow]:
     """The rows of the table, or nothing if the band is none; a listing with page numbers is none."""
-    size = band[0].size
-    edges = [sum(gutter) / 2 for gutter in gutters if gutter[1] - gutter[0] >= WIDE * size]
+    edges = [sum(gutter) / 2 for gutter in gutters]
     if not edges:
         return []
     grid = [_cells(row, edges) for row in band]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from ingest.structure.bookmarks import place_bookmarks
 from ingest.document import Section
+from ingest.structure.bookmarks import place_bookmarks
 from ingest.structure.lines import Bookmark, Line
 from ingest.structure.markdown import Mark, markdown_headers
 from ingest.structure.numbering import Label, Number, labels
@@ -153,7 +153,7 @@ class _Finder:
             after = self.body[index + 1]
             words = read_title(after.text, 0, self._following(index + 1))
             alike = is_caps(after.text) or is_title_case(after.text) or words.strength == STRONG
-            alike = alike or (self._is_name_below(index) and label.kind != "item" and not label.family == "decimal")
+            alike = alike or (self._is_name_below(index) and label.kind != "item" and label.family != "decimal")
             if alike and not after.readings and not after.contents and words.end <= MAX_NEXT_LINE:
                 self.skip_to = index + 2
                 return clean(f"{line.text} {after.text[: words.end]}"), after.start + words.end
@@ -163,7 +163,12 @@ class _Finder:
         """A second 4.2 with a title of its own, not the first one again at the top of a page."""
         line, before = self.body[index], self.open.stack[slot.cut]
         own = clean(line.text[: title.end])
-        return line.opens and title.strength == STRONG and not own.startswith(before.title) and not before.title.startswith(own)
+        return (
+            line.opens
+            and title.strength == STRONG
+            and not own.startswith(before.title)
+            and not before.title.startswith(own)
+        )
 
     def _is_name_below(self, index: int) -> bool:
         """ "Article 3" and right below it "Duties of the parties", with a blank line after that."""
@@ -214,7 +219,7 @@ class _Finder:
         )
 
     def _titled_below(self, index: int) -> bool:
-        """A bare number alone on its line opens a section only if a title stands right below it, and text below that."""
+        """A bare number alone on its line opens a section only with a title right below it, and text below that."""
         if index + 2 >= len(self.body):
             return False
         after, text = self.body[index + 1 : index + 3]

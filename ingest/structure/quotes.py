@@ -25,9 +25,13 @@ def quoted_lines(body: Sequence[Line]) -> frozenset[int]:
 def _opens(line: Line) -> tuple[str, str] | None:
     """The quotes a line opens at its start, before a number, and leaves open."""
     for opening, closing in PAIRS:
-        if line.text.startswith(opening) and line.end - line.start < LOOK and (line.text[1:2] in "(§" or _numbered(line.text)):
+        if (
+            line.text.startswith(opening)
+            and line.end - line.start < LOOK
+            and (line.text[1:2] in "(§" or _numbered(line.text))
+        ):
             left = line.text.count(opening) - (line.text.count(closing) if closing != opening else 0)
-            if (left % 2 if closing == opening else left > 0):
+            if left % 2 if closing == opening else left > 0:
                 return opening, closing
     return None
 

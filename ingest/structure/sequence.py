@@ -14,6 +14,7 @@ from enum import IntEnum
 from ingest.document import Section
 from ingest.structure.numbering import Label, Number
 
+MAX_DEPTH = 16  # levels below each other; lists that only restart would nest for ever
 MAX_STEP = 3  # from one number to the next: up to two may be missing
 MAX_TITLED_STEP = 40  # the same for "4.9 Interest." with a title of its own
 MAX_NUMBER = 99  # a larger number is hardly a clause after a gap
@@ -157,6 +158,8 @@ class OpenSections:
         same = next((node for node in self.stack if node.family == label.family), None)
         nested = same is not None and self._has(label.family, (same.number[-1] + 1,), index)
         if strong and label.rank == self.backbone and not nested:
+            return by_rank
+        if len(self.stack) >= MAX_DEPTH:
             return by_rank
         return Slot(len(self.stack), top.rank + 1, Step.FIRST)
 

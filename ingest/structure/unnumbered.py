@@ -25,7 +25,9 @@ _COMPANY = re.compile(
 )
 _SENTENCES = re.compile(r"[A-Z]{3,}\. ")
 _SIGNED = re.compile(r"(?:By|Name|Title|Its|Date|Signature|Attn|Attention)\b\s*:|/s/|_{3,}", re.IGNORECASE)
-_STAMP = re.compile(r"(?:Execution|Conformed|Strictly|Confidential|Draft|Final|Privileged|Exhibit|Page|Copy)\b", re.IGNORECASE)
+_STAMP = re.compile(
+    r"(?:Execution|Conformed|Strictly|Confidential|Draft|Final|Privileged|Exhibit|Page|Copy)\b", re.IGNORECASE
+)
 _JOINING = frozenset(
     ("AND", "BY AND BETWEEN", "BETWEEN", "BY AND AMONG", "AMONG", "OF", "THE", "OR", "CONFIDENTIAL", "WITH")
 )
@@ -102,7 +104,13 @@ def _title_case_headers(body: Sequence[Line], repeats: Counter[str]) -> frozense
         alone = line.blank_before and line.opens and after.blank_before and index > 0
         short = line.end - line.start <= MAX_PLAIN and text[-1:].isalnum() and repeats[text] == 1 and not line.readings
         prose = after.end - after.start > LONG and any(char.islower() for char in after.text) and not after.contents
-        if alone and short and prose and is_title_case(text) and not (_SIGNED.match(text) or _COMPANY.search(text.upper())):
+        if (
+            alone
+            and short
+            and prose
+            and is_title_case(text)
+            and not (_SIGNED.match(text) or _COMPANY.search(text.upper()))
+        ):
             found.append(index)
     return frozenset(found) if len(found) >= LEAST_PLAIN else frozenset()
 
