@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
-from ingest import Document, Encoded, Section
+from ingest import Artifact, Document, Encoded, Section
 from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
 
@@ -44,7 +44,7 @@ def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -
         lines.append(f"{spot:>10}  {encoded.section_tokens(section):>9,}  {indent}{section.title}")
     if len(shown) < len(document.sections):
         lines.append(f"{len(document.sections) - len(shown):,} sections below level {depth} are not shown (--depth)")
-    lines += [f"kept out of the text: {item.kind} “{item.text}” ({_pages(item.pages)})" for item in report.artifacts]
+    lines += [f"kept out of the text: {each}" for each in _kept_out(report.artifacts)]
     lines += [
         f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread
     ]
@@ -61,6 +61,13 @@ def cost_sentence(cost: Estimate, tokens: int) -> str:
     if tokens > cost.limit:
         line += f" It is longer than the {cost.limit:,} tokens this model was trained for, so it would be refused."
     return line
+
+
+def _kept_out(artifacts: Sequence[Artifact]) -> list[str]:
+    """Running headers and footers one by one, page numbers together."""
+    told = [f"{item.kind} “{item.text}” ({_pages(item.pages)})" for item in artifacts if item.kind != "page number"]
+    numbered = sorted({page for item in artifacts if item.kind == "page number" for page in item.pages})
+    return told + ([f"page numbers ({_pages(numbered)})"] if numbered else [])
 
 
 def _pages(pages: Sequence[int]) -> str:

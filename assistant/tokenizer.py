@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from array import array
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from transformers import AutoTokenizer
 
+from ingest.encode import Offsets
 from sparse_backend import BackendError
+
+
+PIECE = 200_000  # characters tokenized at once: the tokenizer needs some 300 bytes for each of a text's tokens
+PROBE = ("A line ends.\n", "Next one (5)\n", "x = 1;\n", "The end\n")  # SentencePiece marks each piece's start
+_LINE_BREAK = re.compile(r"(?<=[A-Za-z.,;:)])\n(?=[A-Za-z(])")
 
 
 class Tokenizer:
@@ -21,6 +29,8 @@ class Tokenizer:
     def __init__(self, tokenizer: Any, stop_ids: frozenset[int]) -> None:
         self._tokenizer = tokenizer
         self.stop_ids = stop_ids
+        whole = self._encode("".join(PROBE))["input_ids"]
+        self._cuttable = whole == [token for line in PROBE for token in self._encode(line)["input_ids"]]
 
     @classmethod
     def load(cls, folder: str) -> Tokenizer:
@@ -34,16 +44,36 @@ class Tokenizer:
         tokenizer.model_max_length = 10**12  # lengths are checked by the engine, with a proper refusal
         return cls(tokenizer, _stop_ids(tokenizer, folder))
 
-    def __call__(self, text: str) -> tuple[Sequence[int], Sequence[tuple[int, int]]]:
-        """Token ids of untrusted text, and their (start, end) character offsets."""
-        encoded = self._tokenizer(
+    def __call__(self, text: str) -> tuple[Sequence[int], Offsets]:
+        """Token ids of untrusted text, and their (start, end) character offsets; long texts go piece by piece."""
+        ids, offsets = array("i"), Offsets()
+        start = 0
+        for piece in self._pieces(text):
+            encoded = self._encode(piece)
+            ids.extend(encoded["input_ids"])
+            offsets.extend(encoded["offset_mapping"], start)
+            start += len(piece)
+        return ids, offsets
+
+    def _pieces(self, text: str) -> Iterator[str]:
+        """Cut where a line ends in a word and the next one begins with one: there no token reaches across."""
+        start = 0
+        while self._cuttable and len(text) - start > PIECE:
+            found = _LINE_BREAK.search(text, start + PIECE)
+            if found is None:
+                break
+            yield text[start : found.end()]
+            start = found.end()
+        yield text[start:]
+
+    def _encode(self, text: str) -> Any:
+        return self._tokenizer(
             text,
             add_special_tokens=False,
             split_special_tokens=True,
             return_offsets_mapping=True,
             return_attention_mask=False,
         )
-        return encoded["input_ids"], encoded["offset_mapping"]
 
     def text(self, text: str) -> list[int]:
         """Token ids of untrusted text."""

@@ -87,7 +87,7 @@ def test_every_offset_has_its_span_line_and_sections(text: str, suffix: str) -> 
     for offset in range(len(document.text)):
         span = document.span_at(offset)
         assert span.start <= offset < span.end
-        assert document.line_of(offset) == span.line
+        assert document.line_of(offset) == 1 + document.text.count("\n", 0, offset)
         path = document.section_path(offset)
         assert list(path) == [section for section in document.sections if section.start <= offset < section.end]
         assert document.section_at(offset) == (path[-1] if path else None)

@@ -28,6 +28,7 @@ class Language:
     scope: str = "."
     data: bool = False
     depth: int = 0  # how deep in the tree its patterns begin; 0 for any depth
+    indent: int = 0  # columns of indentation that its scanner survives; 0 for any number
     outlined: bool = True
 
     @property
@@ -68,7 +69,7 @@ LANGUAGES = (
     Language("json", (".json", ".jsonc", ".json5", ".webmanifest", ".code-workspace", ".ipynb"), (".babelrc", ".eslintrc", ".prettierrc", "composer.lock", "pipfile.lock"),
              (), "tree_sitter_json:language", ("json",), data=True, depth=1),
     Language("yaml", (".yaml", ".yml"), (".clang-format", ".clang-tidy"), (),
-             "tree_sitter_yaml:language", ("yaml",), data=True, depth=1),
+             "tree_sitter_yaml:language", ("yaml",), data=True, depth=1, indent=200),
     Language("toml", (".toml",), ("cargo.lock", "poetry.lock", "pipfile", "uv.lock"), (),
              "tree_sitter_toml:language", ("toml",), data=True, depth=1),
     # known, without definitions to outline

@@ -31,10 +31,11 @@ MAX_IMPORT = 10_000  # bytes of one import with all its groups
 MAX_INDENT = 500  # bytes before a comment on its line
 MAX_DEFINITIONS = 20_000
 MAX_KEYS = 1_000  # of a data file: a table of ten thousand keys is content, not an outline
-MAX_BYTES = 8_000_000  # the tree takes up to 150 times as much memory as the text
+MAX_BYTES = 5_000_000  # the tree takes up to 200 times as much memory as the text
 MINIFIED = 400  # bytes a line on average: made by a program, nobody cites its functions
 PARSE_SECONDS = 20.0  # only hostile files take more than one
 CHUNK = 1 << 16
+MAX_DEPTH = 1_000  # of the tree: searching deeper takes quadratic time, and people do not nest so
 MATCH_LIMIT = 65_536
 
 TYPES = frozenset(("class", "struct", "interface", "trait", "enum", "union", "record", "object", "impl"))
@@ -45,7 +46,6 @@ _ROLES = frozenset((
     "import.path",
 ))  # fmt: skip
 _GAP = re.compile(rb"[ \t]*\n?[ \t]*")
-_DEEP = re.compile(rb"^[ \t?-]{500}[ \t?-]*[^ \t\n]", re.M)  # the YAML scanner crashes on a stack of 500 indents
 _REST_OF_LINE = re.compile(rb"[ \t]*[;,]?[ \t]*(?:\n|\Z)")
 _SPACE = re.compile(r"\s+")
 _GENERICS = re.compile(r"<[^<>]*>")
@@ -92,8 +92,7 @@ def outline(text: str, language: Language, grammar: Grammar) -> Outline:
         raise OutlineError(reason)
     tree = _parse(data, grammar)
     cursor = QueryCursor(grammar.query, match_limit=MATCH_LIMIT)
-    if language.depth:
-        cursor.set_max_start_depth(language.depth)  # without it a wide array takes quadratic time
+    cursor.set_max_start_depth(language.depth or MAX_DEPTH)
     found = _Matches(data, grammar)
     for pattern, captures in cursor.matches(tree.root_node):
         found.add(pattern, captures)
@@ -120,7 +119,7 @@ def _why_not(data: bytes, language: Language) -> str:
         return f"it is larger than {MAX_BYTES // 1_000_000} MB"
     if not language.data and len(data) > MINIFIED * 20 and len(data) > MINIFIED * data.count(b"\n"):
         return "its lines are so long that a program must have written it"
-    if _DEEP.search(data):
+    if language.indent and re.search(rb"^[ \t?-]{%d}" % language.indent, data, re.M):
         return "it is nested too deeply"
     return ""
 

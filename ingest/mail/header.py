@@ -24,7 +24,7 @@ QUIET = frozenset((  # what only says how the message is built, or is used for t
 ))  # fmt: skip
 MAX_HEADER = 200_000  # characters of one header line: enough for thousands of recipients
 MAX_IDS = 1_000  # message ids taken of one header, the last ones
-_WORD = r"=\?[A-Za-z0-9_.:*+-]{1,60}\?[QqBb]\?[^?\s]{0,2000}\?="
+_WORD = r"=\?[A-Za-z0-9_.:*+-]{1,60}\?[QqBb]\?[^?\s]*\?="
 _WORDS = re.compile(rf"{_WORD}(?:\s{{1,20}}{_WORD})*")
 _ID = re.compile(r"<([^<>\s]{1,500})>")
 

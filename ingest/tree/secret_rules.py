@@ -79,7 +79,8 @@ class Detector:
 _AWS_ID, _AWS_KEY = AWSKeyDetector.denylist
 
 LIBRARY = (
-    Detector("AWS access key", ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), (_AWS_ID,), whole=True, valid=_aws_id),
+    Detector("AWS access key", ("AKIA", "ASIA", "ABIA", "ACCA", "A3T"), (_AWS_ID,), after=20, whole=True,
+             valid=_aws_id),
     Detector("AWS secret key", ("aws", "AWS", "Aws"), (_AWS_KEY,), after=100, grouped=True, valid=_has_digit),
     Detector("Azure storage key", ("AccountKey=",), tuple(AzureStorageKeyDetector.denylist)),
     Detector("password in a URL", ("://",), tuple(BasicAuthDetector.denylist), grouped=True, valid=_password_in_url),
@@ -92,7 +93,8 @@ LIBRARY = (
          "gloas-"),
         tuple(GitLabTokenDetector.denylist), after=1_100, valid=_has_digit,
     ),
-    Detector("JSON web token", ("eyJ",), tuple(JwtTokenDetector.denylist), after=6_000,
+    Detector("JSON web token", (), tuple(JwtTokenDetector.denylist),
+             re.compile(r"eyJ[\w=-]{8,2000}+\.[\w=-]{2}", re.ASCII), after=8_000,
              valid=JwtTokenDetector.is_formally_valid),
     Detector("Mailchimp key", ("-us",), tuple(MailchimpDetector.denylist), before=32, after=6, whole=True,
              valid=_has_digit),

@@ -20,8 +20,8 @@ MIN_KEY_LETTERS = 60  # of its body: less is somebody speaking of keys
 _WORD_END = re.compile(r"[A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]{20,})*")
 _KEY_BEGIN = re.compile(r"-----BEGIN (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _KEY_BODY = re.compile(
-    r"(?:[A-Za-z0-9+/=]|\\[nrt\"']|[\s\"'`,;#*>|.-]|\+(?=[\s\"'])"
-    r"|(?:Proc-Type|DEK-Info|Comment|Version|Hash|Charset|MessageID):[^\n\\]{0,200})*"
+    r"(?:(?:Proc-Type|DEK-Info|Comment|Version|Hash|Charset|MessageID):[^\n\\]{0,200}"
+    r"|[A-Za-z0-9+/=]|\\[nrt\"']|[\s\"'`,;#*>|.-])*+"
 )
 _KEY_END = re.compile(r"-----END (?:[A-Z0-9]+ ){0,3}PRIVATE KEY(?: BLOCK)?-----")
 _PUTTY = re.compile(r"^Private-Lines: (\d{1,3})\r?\n", re.MULTILINE)
@@ -73,12 +73,12 @@ def in_tokens(text: str) -> Iterator[Secret]:
     """Every exact kind of secret in the text; some may overlap."""
     for detector in DETECTORS:
         done = 0
-        for place in _places(detector, text):
+        for place in sorted(_places(detector, text)):
             if place < done:
                 continue
-            line_start, line_end = text.rfind("\n", 0, place) + 1, text.find("\n", place)
-            start = max(line_start, place - detector.before)
-            end = min(line_end if line_end >= 0 else len(text), place + detector.after)
+            start, end = max(0, place - detector.before), min(len(text), place + detector.after)
+            start = max(start, text.rfind("\n", start, place) + 1)
+            end = text.find("\n", place, end) if "\n" in text[place:end] else end
             for pattern in detector.patterns:
                 for match in pattern.finditer(text, start, end):
                     secret = _secret(detector, match, text)
