@@ -13,7 +13,6 @@ from transformers import AutoTokenizer
 from ingest.encode import Offsets
 from sparse_backend import BackendError
 
-
 PIECE = 200_000  # characters tokenized at once: the tokenizer needs some 300 bytes for each of a text's tokens
 PROBE = ("A line ends.\n", "Next one (5)\n", "x = 1;\n", "The end\n")  # SentencePiece marks each piece's start
 _LINE_BREAK = re.compile(r"(?<=[A-Za-z.,;:)])\n(?=[A-Za-z(])")

@@ -36,6 +36,7 @@ MINIFIED = 400  # bytes a line on average: made by a program, nobody cites its f
 PARSE_SECONDS = 20.0  # only hostile files take more than one
 CHUNK = 1 << 16
 MAX_DEPTH = 1_000  # of the tree: searching deeper takes quadratic time, and people do not nest so
+MAX_BROKEN = 30_000  # nodes side by side that the parser could make nothing of: the search is quadratic in them
 MATCH_LIMIT = 65_536
 
 TYPES = frozenset(("class", "struct", "interface", "trait", "enum", "union", "record", "object", "impl"))
@@ -90,7 +91,7 @@ def outline(text: str, language: Language, grammar: Grammar) -> Outline:
     reason = _why_not(data, language)
     if reason:
         raise OutlineError(reason)
-    tree = _parse(data, grammar)
+    tree = _parse(data, language, grammar)
     cursor = QueryCursor(grammar.query, match_limit=MATCH_LIMIT)
     cursor.set_max_start_depth(language.depth or MAX_DEPTH)
     found = _Matches(data, grammar)
@@ -124,17 +125,22 @@ def _why_not(data: bytes, language: Language) -> str:
     return ""
 
 
-def _parse(data: bytes, grammar: Grammar) -> Tree:
+def _parse(data: bytes, language: Language, grammar: Grammar) -> Tree:
     from tree_sitter import Parser
 
     deadline = time.monotonic() + PARSE_SECONDS
     try:
-        return Parser(grammar.language).parse(
+        tree = Parser(grammar.language).parse(
             lambda offset, _: data[offset : offset + CHUNK],
             progress_callback=lambda *_: time.monotonic() > deadline,
         )
     except ValueError:
         raise OutlineError("its syntax takes too long to follow") from None
+    root = tree.root_node
+    broken = [root, *root.children] if root.has_error else []
+    if any(node.is_error and node.child_count > MAX_BROKEN for node in broken):
+        raise OutlineError(f"its syntax is not that of {language.name}")
+    return tree
 
 
 class _Matches:

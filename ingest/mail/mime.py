@@ -38,7 +38,7 @@ class _Bounded(Message):
     """The library's message, but without the parameters of a line that is too long to be honest."""
 
     def get_param(self, param, failobj=None, header="content-type", unquote=True):  # type: ignore[no-untyped-def]
-        if len(str(self.get(header, ""))) > 10**12:
+        if len(str(self.get(header, ""))) > MAX_PARAMETERS:
             return failobj
         return super().get_param(param, failobj, header, unquote)
 
