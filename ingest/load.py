@@ -138,5 +138,3 @@ def _short(path: Path | str) -> str:
 def _name(paths: Sequence[Path | str]) -> str:
     first = _short(paths[0])
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"
-
-

@@ -140,7 +140,7 @@ class Sandbox:
 
 def messages(
     worker: str,
-    source: BinaryIO,
+    source: BinaryIO | bytes,
     request: Message,
     *,
     name: str,

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ingest import Document, Encoded, IngestReport, Limits, Section, Span, encode, load
 from ingest.document import EmptyFileError
+from ingest.encode import Offsets
 
 PIECES = st.sampled_from(
     [
@@ -134,7 +135,7 @@ def test_anchors_are_the_first_tokens_of_the_header() -> None:
 
 def test_tokens_that_share_a_character_are_all_found() -> None:
     # Byte-level tokenizers split one character into several tokens with the same offsets.
-    encoded = Encoded((1, 2, 3, 4), (), ((0, 1), (1, 2), (1, 2), (3, 4)))
+    encoded = Encoded((1, 2, 3, 4), (), Offsets([(0, 1), (1, 2), (1, 2), (3, 4)]))
     assert [encoded.token_at(offset) for offset in range(5)] == [0, 1, 3, 3, 4]
     assert encoded.char_range(1, 3) == (1, 2)
     assert encoded.char_range(2, 2) == (2, 2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ingest import Document, Limits, PartCache, load
+from ingest import Document, Limits, PartCache, formats, load
 from ingest import files as module
 from ingest.cache import VERSION
 from ingest.document import Artifact, BrokenFileError, IngestError, LimitError, Section, Span, Unread
@@ -85,11 +85,11 @@ def test_a_child_that_dies_takes_only_its_file_with_it(tmp_path: Path, monkeypat
     good, bad = tmp_path / "good.txt", tmp_path / "bad.txt"
     good.write_text("good words\n")
     bad.write_text("exit\n")
-    real = module.recognise
+    real = formats.recognise
 
     def recognise(name: str, head: bytes) -> Any:
         kind = real(name, head)
-        return module.Format("text", "text", "tests.no_such_reader", ()) if name == "bad.txt" else kind
+        return formats.Format("text", "text", "tests.no_such_reader", ()) if name == "bad.txt" else kind
 
     monkeypatch.setattr(module, "recognise", recognise)
     with files(tmp_path) as reader:

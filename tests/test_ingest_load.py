@@ -102,7 +102,9 @@ def test_several_paths_keep_their_order_and_equal_names_stay_apart(tmp_path: Pat
 def test_unsupported_kinds_name_what_is_supported(tmp_path: Path, name: str, content: bytes) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    with pytest.raises(UnsupportedFileError, match=rf"^{name} .*give PDF, Word, .*source code, or a zip or tar of them"):
+    with pytest.raises(
+        UnsupportedFileError, match=rf"^{name} .*give PDF, Word, .*source code, or a zip or tar of them"
+    ):
         load([path])
 
 

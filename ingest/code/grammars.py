@@ -47,7 +47,9 @@ def grammar_of(language: Language) -> Grammar:
         parsed = runtime.Language(capsule)
         query = runtime.Query(parsed, source)
     except (ValueError, runtime.QueryError):
-        raise GrammarError(f"the installed {language.wheel} does not fit: install the version in requirements") from None
+        raise GrammarError(
+            f"the installed {language.wheel} does not fit: install the version in requirements"
+        ) from None
     settings = tuple(
         {key: value or "" for key, value in query.pattern_settings(index).items()}
         for index in range(query.pattern_count)

@@ -13,11 +13,13 @@ MAX_IMPORTS = 5_000
 MAX_NAME = 300
 MAX_DEPTH = 16  # of groups in groups
 
-_TOKEN = re.compile(r"[{},]|[^{},]+")
+_PIECE = re.compile(r"[{},]|[^{},]+")
 _KEYWORDS = re.compile(r"^\s*(?:use|import|export)\s+(?:(?:function|const|given)\s+)?")
 _RENAMED = re.compile(r"\s+as\s.*|\s*=>.*", re.S)
 _QUOTED = re.compile(r"""["']([^"']+)["']""")
 _COMPUTED = re.compile(r"""^["']?(?:\$\(.*?\)(?:"\)|\))*|\$\{[^}]*\}|\$\w+)["']?(?=/)""")
+
+_DECLARED = {"go-module": re.compile(r"^module[ \t]+\"?([^\s\"]+)", re.M)}  # the name a repository gives itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,12 @@ def imported_names(found: Iterable[Import], language: Language) -> list[str]:
     return list(names)[:MAX_IMPORTS]
 
 
+def declared_names(text: str, language: Language) -> list[str]:
+    """The names that a file without definitions gives to what is around it: the module of a go.mod."""
+    pattern = _DECLARED.get(language.name)
+    return [name[:MAX_NAME] for name in pattern.findall(text)[:1]] if pattern else []
+
+
 def _names(item: Import, language: Language) -> list[str]:
     if item.role == "import.tree":
         return _expand(_KEYWORDS.sub("", item.text).rstrip(";\n "))
@@ -61,20 +69,20 @@ def _expand(text: str) -> list[str]:
     names: list[str] = []
     prefixes = [""]
     current = ""
-    for token in _TOKEN.findall(text):
-        if token == "{":
+    for piece in _PIECE.findall(text):
+        if piece == "{":
             if len(prefixes) > MAX_DEPTH:
                 break
             prefixes.append(prefixes[-1] + current.strip())
             current = ""
-        elif token in (",", "}"):
+        elif piece in (",", "}"):
             if current.strip():
                 names.append(prefixes[-1] + _RENAMED.sub("", current).strip())
-            if token == "}" and len(prefixes) > 1:
+            if piece == "}" and len(prefixes) > 1:
                 prefixes.pop()
             current = ""
         else:
-            current = token
+            current = piece
     if current.strip():
         names.append(prefixes[-1] + _RENAMED.sub("", current).strip())
     return [name.removesuffix("::self") for name in names]

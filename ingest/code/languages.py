@@ -1,4 +1,4 @@
-"""Which language a source file is written in: by its suffix, its name, or its first line. The table is all there is to it.
+"""Which language a source file is written in: by its suffix, its name, or its first line. The table is all there is.
 
 A language with a `grammar` gets an outline from queries/<query>.scm; one without is known, but read as plain text.
 """
@@ -53,10 +53,10 @@ LANGUAGES = (
     Language("rust", (".rs",), (), (), "tree_sitter_rust:language", ("rust",), "::"),
     Language("java", (".java",), (), (), "tree_sitter_java:language", ("java",)),
     Language("c", (".c", ".h"), (), (), "tree_sitter_c:language", ("c",), "::"),
-    Language("cpp", (".cc", ".cpp", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".h++", ".ipp", ".inl", ".cu", ".cuh"), (), (),
-             "tree_sitter_cpp:language", ("c", "cpp"), "::"),
+    Language("cpp", (".cc", ".cpp", ".cxx", ".c++", ".hpp", ".hh", ".hxx", ".h++", ".ipp", ".inl", ".cu", ".cuh"),
+             (), (), "tree_sitter_cpp:language", ("c", "cpp"), "::"),
     Language("csharp", (".cs", ".csx"), (), (), "tree_sitter_c_sharp:language", ("csharp",)),
-    Language("ruby", (".rb", ".rake", ".gemspec", ".ru"), ("gemfile", "rakefile", "guardfile", "vagrantfile", "podfile"),
+    Language("ruby", (".rb", ".rake", ".gemspec", ".ru"), ("gemfile", "rakefile", "vagrantfile", "podfile"),
              ("ruby", "jruby"), "tree_sitter_ruby:language", ("ruby",), "::"),
     Language("php", (".php", ".phtml", ".php5"), (), ("php",), "tree_sitter_php:language_php", ("php",), "::"),
     Language("kotlin", (".kt", ".kts"), (), ("kotlin",), "tree_sitter_kotlin:language", ("kotlin",)),
@@ -66,8 +66,8 @@ LANGUAGES = (
     Language("sql", (".sql", ".ddl", ".psql"), (), (), "tree_sitter_sql:language", ("sql",)),
     Language("html", (".html", ".htm", ".xhtml"), (), (), "tree_sitter_html:language", ("html",), data=True),
     Language("css", (".css",), (), (), "tree_sitter_css:language", ("css",), " ", data=True),
-    Language("json", (".json", ".jsonc", ".json5", ".webmanifest", ".code-workspace", ".ipynb"), (".babelrc", ".eslintrc", ".prettierrc", "composer.lock", "pipfile.lock"),
-             (), "tree_sitter_json:language", ("json",), data=True, depth=1),
+    Language("json", (".json", ".jsonc", ".json5", ".webmanifest", ".code-workspace", ".ipynb"),
+             (".babelrc", ".eslintrc", ".prettierrc", "composer.lock", "pipfile.lock"), (), "tree_sitter_json:language", ("json",), data=True, depth=1),
     Language("yaml", (".yaml", ".yml"), (".clang-format", ".clang-tidy"), (),
              "tree_sitter_yaml:language", ("yaml",), data=True, depth=1, indent=200),
     Language("toml", (".toml",), ("cargo.lock", "poetry.lock", "pipfile", "uv.lock"), (),
@@ -75,24 +75,25 @@ LANGUAGES = (
     # known, without definitions to outline
     _known("makefile", ".mk", ".mak", names=("makefile", "gnumakefile", "bsdmakefile")),
     _known("dockerfile", ".dockerfile", names=("dockerfile", "containerfile")),
-    _known("ini", ".ini", ".cfg", ".conf", ".properties", ".env", names=(".editorconfig", ".gitconfig", ".npmrc", ".env")),
+    _known("ini", ".ini", ".cfg", ".conf", ".properties", ".env", names=(".editorconfig", ".gitconfig", ".npmrc")),
     _known("ignore", names=(".gitignore", ".dockerignore", ".gitattributes", ".npmignore", ".gitmodules", "codeowners")),
-    _known("go-module", names=("go.mod", "go.sum", "go.work")),
-    _known("xml", ".xml", ".xsd", ".xsl", ".xslt", ".svg", ".plist", ".csproj", ".vbproj", ".props", ".targets", ".pom"),
+    _known("go-module", names=("go.mod",)),
+    _known("xml", ".xml", ".xsd", ".xsl", ".xslt", ".svg", ".plist", ".csproj", ".vbproj", ".props", ".targets"),
     _known("text", ".log", ".lock", ".in", ".tex", ".bib", ".patch", ".diff", ".jsonl", ".ndjson", names=(
-        "license", "licence", "copying", "notice", "authors", "contributors", "changelog", "changes", "readme", "install",
-        "todo", "news", "version", "procfile", "requirements", "manifest", "maintainers", "py.typed",
+        "license", "licence", "copying", "notice", "authors", "contributors", "changelog", "changes", "readme",
+        "install", "todo", "news", "version", "procfile", "requirements", "manifest", "maintainers", "py.typed",
+        "go.sum", "go.work",
     )),
-    # known, but no grammar is bundled for them
-    *(_known(name, *suffixes, outlined=False) for name, suffixes in (
-        ("vue", (".vue",)), ("svelte", (".svelte",)), ("swift", (".swift",)), ("lua", (".lua",)), ("r", (".r", ".rmd")),
-        ("perl", (".pl", ".pm")), ("scss", (".scss", ".sass", ".less")), ("protobuf", (".proto",)), ("dart", (".dart",)),
-        ("terraform", (".tf", ".tfvars", ".hcl")), ("graphql", (".graphql", ".gql")), ("elixir", (".ex", ".exs")),
-        ("haskell", (".hs",)), ("powershell", (".ps1", ".psm1")), ("batch", (".bat", ".cmd")), ("cmake", (".cmake",)),
-        ("objective-c", (".m", ".mm")), ("groovy", (".groovy", ".gradle")), ("clojure", (".clj", ".cljs", ".edn")),
-        ("julia", (".jl",)), ("zig", (".zig",)), ("nix", (".nix",)), ("erlang", (".erl", ".hrl")), ("fsharp", (".fs", ".fsx")),
-        ("ocaml", (".ml", ".mli")), ("fortran", (".f", ".f90", ".f95")), ("assembly", (".s", ".asm")), ("cython", (".pyx", ".pxd")),
-    )),
+    # known, but no grammar is at hand
+    *(_known(name, *suffixes.split(), outlined=False) for name, suffixes in {
+        "vue": ".vue", "svelte": ".svelte", "swift": ".swift", "lua": ".lua", "r": ".r .rmd", "perl": ".pl .pm",
+        "scss": ".scss .sass .less", "protobuf": ".proto", "dart": ".dart", "terraform": ".tf .tfvars .hcl",
+        "graphql": ".graphql .gql", "elixir": ".ex .exs", "haskell": ".hs", "powershell": ".ps1 .psm1",
+        "batch": ".bat .cmd", "cmake": ".cmake", "objective-c": ".m .mm", "groovy": ".groovy .gradle",
+        "clojure": ".clj .cljs .edn", "julia": ".jl", "zig": ".zig", "nix": ".nix", "erlang": ".erl .hrl",
+        "fsharp": ".fs .fsx", "ocaml": ".ml .mli", "fortran": ".f .f90 .f95", "assembly": ".s .asm",
+        "cython": ".pyx .pxd",
+    }.items()),
 )  # fmt: skip
 
 BY_NAME = {each.name: each for each in LANGUAGES}

@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from ingest.document import BrokenFileError, IngestError, LimitError, Limits, Unread
-from ingest.sandbox import Cancel, Sandbox
+from ingest.sandbox import Cancel, Message, Sandbox
 from ingest.text import one_line
 from ingest.tree.entry import Entry
 
@@ -55,7 +55,7 @@ class Archive:
         for name in waiting:
             yield name, Unread(name, None, "missing in the archive")
 
-    def _messages(self, mode: str, wanted: list[str]) -> Iterator[dict[str, object]]:
+    def _messages(self, mode: str, wanted: list[str]) -> Iterator[Message]:
         request = {
             "mode": mode,
             "wanted": wanted,

@@ -58,10 +58,9 @@ def work(data: bytes, request: dict[str, Any], send: Send) -> None:
 
 
 def _list(archive: _Zip | _Tar, request: dict[str, Any], send: Send) -> None:
-    total = count = 0
+    total = 0
     seen: set[str] = set()
-    for member in archive.members():
-        count += 1
+    for count, member in enumerate(archive.members(), start=1):
         total += member.size
         if count > request["max_members"]:
             raise _TooMuch(f"more than {request['max_members']:,} files")

@@ -12,7 +12,6 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ __all__ = ["Clone", "clone", "is_git_url", "lfs_pointer", "submodules", "tracked
 
 POLL_SECONDS = 0.1  # how soon a cancel or a passed limit is seen
 MAX_ENTRIES = 1_000_000  # of one tree; a small pack can unfold to any number
+MAX_DEPTH = 200  # folders in folders
 MESSAGE_BYTES = 8_000  # of git's complaint, from its end
 LINK, SUBMODULE = "120000", "160000"
 LINK_TARGET = "a-link-that-is-not-followed"  # what links point to after a clone: nothing
@@ -42,7 +42,7 @@ SETTINGS = (
 # What git or curl says (in English, it is asked to), and what that means to the reader of the address.
 MEANINGS = (
     (r"Could not resolve (?:host|proxy)", "the host is not known; check the address"),
-    (r"SSL|certificate|TLS", "the host's certificate is not trusted"),
+    (r"certificate|CAfile|subject name", "the host's certificate is not trusted"),
     (r"(?:transport|Protocol) \W?\w+\W? (?:not|\w+ not supported|disabled)|redirect",
      "the host sends on to another place; give the address that it leads to"),
     (r"could(?:n't| not) find remote ref HEAD", "the repository is empty"),
@@ -53,7 +53,7 @@ MEANINGS = (
     (r"Failed to connect|Could ?n[o']t connect|Connection (?:refused|reset|timed out)|timed out|unreachable",
      "the host does not answer"),
     (r"not valid: is this a git repository|invalid server response|does not appear to be a git|early EOF|hung up"
-     r"|protocol error|expected flush|bad line length|unexpected disconnect",
+     r"|TLS connection|SSL_|protocol error|expected flush|bad line length|unexpected disconnect",
      "there is no git repository at this address, or the host broke off"),
     (r"[Oo]ut of memory|mmap failed|unable to create thread|[Cc]annot allocate", "it needs too much memory"),
     (r"No space left", "the disk is full"),
@@ -165,6 +165,8 @@ class _Cloning:
             modules += [path] * (mode == SUBMODULE)
             total += int(size) if size.isdigit() else 0
             count += 1
+            if path.count("/") > MAX_DEPTH:
+                raise LimitError(f"{self._url.url} holds folders more than {MAX_DEPTH} deep: it is not cloned.")
         if total > self._limits.max_clone_bytes or count > MAX_ENTRIES:
             raise self._too_large()
         return links, modules
@@ -195,9 +197,9 @@ class _Cloning:
             _bound_memory(child.pid, self._limits.parse_memory_bytes + self._limits.max_clone_bytes)
             self._watch(child)
         finally:
-            with suppress(ProcessLookupError):
-                os.killpg(child.pid, signal.SIGKILL)
-            child.wait()
+            if child.poll() is None:
+                os.killpg(child.pid, signal.SIGKILL)  # with its helpers
+                child.wait()
         if child.returncode != 0:
             raise self._failure(complained)
         return said.read_bytes()
@@ -236,20 +238,16 @@ class _Cloning:
 
 
 def _size(folder: Path) -> int:
-    return sum(_sizes(folder))
-
-
-def _sizes(folder: Path) -> Iterator[int]:
-    try:
-        with os.scandir(folder) as scan:
+    total, waiting = 0, [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as scan:
             for entry in scan:
                 if entry.is_dir(follow_symlinks=False):
-                    yield from _sizes(Path(entry.path))
+                    waiting.append(entry.path)
                 else:
                     with suppress(OSError):  # git removes its temporary files
-                        yield entry.stat(follow_symlinks=False).st_size
-    except OSError:
-        return
+                        total += entry.stat(follow_symlinks=False).st_size
+    return total
 
 
 def _bound_memory(process: int, limit: int) -> None:

@@ -1,0 +1,55 @@
+"""Source bytes → syntax tree; refused is what tree-sitter would crash on or take quadratic time for."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+from ingest.code.grammars import Grammar
+from ingest.code.languages import Language
+
+if TYPE_CHECKING:
+    from tree_sitter import Tree
+
+MAX_BYTES = 5_000_000  # the tree takes up to 200 times as much memory as the text
+MINIFIED = 400  # bytes a line on average: made by a program, nobody cites its functions
+MAX_BROKEN = 30_000  # nodes side by side that the parser could make nothing of: a search is quadratic in them
+SECONDS = 20.0  # only hostile files take more than one
+CHUNK = 1 << 16
+
+
+class OutlineError(Exception):
+    """No outline is possible; the text says why."""
+
+
+def parse(data: bytes, language: Language, grammar: Grammar) -> Tree:
+    """The tree of a file, syntax errors and all; OutlineError where there is none to be had."""
+    from tree_sitter import Parser
+
+    reason = _refused(data, language)
+    if reason:
+        raise OutlineError(reason)
+    deadline = time.monotonic() + SECONDS
+    try:
+        tree = Parser(grammar.language).parse(
+            lambda offset, _: data[offset : offset + CHUNK],
+            progress_callback=lambda *_: time.monotonic() > deadline,
+        )
+    except ValueError:
+        raise OutlineError("its syntax takes too long to follow") from None
+    root = tree.root_node
+    broken = [root, *root.children] if root.has_error else []
+    if any(node.is_error and node.child_count > MAX_BROKEN for node in broken):
+        raise OutlineError(f"its syntax is not that of {language.name}")
+    return tree
+
+
+def _refused(data: bytes, language: Language) -> str:
+    if len(data) > MAX_BYTES:
+        return f"it is larger than {MAX_BYTES // 1_000_000} MB"
+    if not language.data and len(data) > MINIFIED * 20 and len(data) > MINIFIED * data.count(b"\n"):
+        return "its lines are so long that a program must have written it"
+    if language.indent and re.search(rb"^[ \t?-]{%d}" % language.indent, data, re.M):
+        return "it is nested too deeply"
+    return ""
