@@ -99,7 +99,7 @@ def test_doctor_names_what_will_be_used(data: Path) -> None:
         ("blank.txt", b" \n\t\n", ["blank.txt"]),
         ("picture.txt", b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, ["picture.txt"]),
         ("broken.pdf", b"%PDF-1.7\n1 0 obj << /Type /Catalog", ["broken.pdf"]),
-        ("table.xyz", b"whatever", ["table.xyz"]),
+        ("table.xyz", b"\x7fELF\x00\x01\x02", ["table.xyz"]),
     ],
 )
 def test_wrong_files_are_refused_in_one_sentence(

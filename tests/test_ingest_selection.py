@@ -65,7 +65,7 @@ def test_left_out_with_its_reason(tree: Tree, path: str, reason: str) -> None:
     "tree",
     [
         {"Vendor/Contract.pdf": "", "vendor/offer.txt": "", "vendor/a/b.docx": ""},
-        {**GO, "vendor/Contract.pdf": ""},
+        {**GO, "vendor/Contract.pdf": "", "vendor/offer.txt": ""},
         {**GO, "vendor/x/a.go": "", "vendor/x/terms.docx": ""},
         {"build/Contract.txt": "", "out/a.md": "", "dist/b.txt": "", "target/c.txt": "", "bin/d.sh": ""},
         {"package.json": "", "dist/Contract.pdf": ""},

@@ -107,7 +107,8 @@ def _rows(definitions: Sequence[Definition]) -> Iterator[str]:
             if item.kind in WIDE:
                 wide.append(item.level)
         elif top is not None and item.kind == "method" and item.level == top.level + 1:
-            methods.append(item.title.removeprefix(top.title).lstrip(".:"))
+            owner = top.title.rpartition(" for ")[2]
+            methods.append(item.title.removeprefix(owner).lstrip(".:") or item.title)
     if top is not None:
         yield _row(top, methods)
 

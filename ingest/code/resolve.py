@@ -7,6 +7,7 @@ from posixpath import dirname, normpath
 from posixpath import join as joined
 
 MAX_SAME = 16  # files with one name that are compared
+MAX_PARTS = 12  # of the end of a path
 FOLDERS_OF_SOURCES = ("src", "lib", "python")
 SCRIPT_ENDS = (".ts", ".tsx", ".d.ts", ".js", ".jsx", ".mjs", ".cjs", ".json", ".vue", ".svelte", ".css", ".scss")
 WRITTEN_AS = {".js": (".ts", ".tsx"), ".jsx": (".tsx",), ".mjs": (".mts",), ".cjs": (".cts",)}  # what TypeScript means
@@ -36,12 +37,14 @@ class Places:
         }
 
     def _index(self, path: str) -> None:
-        at = 0
-        while at < len(path) - 1:
-            same = self._ends.setdefault(path[at:], [])
+        at = len(path)
+        for _ in range(MAX_PARTS):
+            at = path.rfind("/", 0, max(at - 1, 0))  # -1 before the first part
+            same = self._ends.setdefault(path[at + 1 :], [])
             if len(same) < MAX_SAME:
                 same.append(path)
-            at = path.find("/", at) + 1 or len(path)
+            if at < 0:
+                break
 
     def first(self, paths: Iterable[str]) -> str | None:
         """The first of these paths that is a file."""

@@ -43,7 +43,7 @@ SETTINGS = (
 MEANINGS = (
     (r"Could not resolve (?:host|proxy)", "the host is not known; check the address"),
     (r"certificate|CAfile|subject name", "the host's certificate is not trusted"),
-    (r"(?:transport|Protocol) \W?\w+\W? (?:not|\w+ not supported|disabled)|redirect",
+    (r"(?:transport|Protocol) \W?\w+\W? (?:not|\w+ not supported|disabled)|redirect|error: 30\d",
      "the host sends on to another place; give the address that it leads to"),
     (r"could(?:n't| not) find remote ref HEAD", "the repository is empty"),
     (r"could(?:n't| not) find remote ref|not our ref|no such remote ref|not advertised|unadvertised",
@@ -56,6 +56,7 @@ MEANINGS = (
      r"|TLS connection|SSL_|protocol error|expected flush|bad line length|unexpected disconnect",
      "there is no git repository at this address, or the host broke off"),
     (r"[Oo]ut of memory|mmap failed|unable to create thread|[Cc]annot allocate", "it needs too much memory"),
+    (r"error: 5\d\d", "the host reports a fault of its own; try again later"),
     (r"No space left", "the disk is full"),
 )  # fmt: skip
 

@@ -169,7 +169,8 @@ class Page:
         elif tag == "img" or (tag == "input" and attributes.get("type", "").lower() == "image"):
             alt = " ".join(attributes.get("alt", "").split())
             self._buffer.append(f"[image: {alt}]" if alt else "")
-            self.lost[NO_ALT] += not alt and attributes.get("alt") is None
+            if not alt and attributes.get("alt") is None:
+                self.lost[NO_ALT] += 1
         elif tag == "input":
             self._buffer.append(_field(attributes))
         elif tag == "svg" and not self._svg:
