@@ -62,6 +62,7 @@ class Job:
     open: Callable[[], BinaryIO | bytes]
     tree: bool = True
     size: int = 0
+    insisted: bool = False  # the tree's own rules say to read it, even if it looks generated
 
 
 class Files:
@@ -136,7 +137,13 @@ class Files:
             digest = hashlib.file_digest(source, "sha256").hexdigest()  # type: ignore[arg-type]  # a BinaryIO has readinto
         password = hashlib.sha256((self._settings.password or "").encode()).hexdigest()
         return self._settings.cache.key(
-            digest, format=kind.name, shown=job.shown, tree=job.tree, password=password, ocr=self._settings.ocr
+            digest,
+            format=kind.name,
+            shown=job.shown,
+            tree=job.tree,
+            insisted=job.insisted,
+            password=password,
+            ocr=self._settings.ocr,
         )
 
     def _pdf(self, source: BinaryIO | bytes, shown: str, progress: Progress | None) -> Part:
@@ -159,6 +166,7 @@ class Files:
             "format": kind.name,
             "name": job.shown,
             "tree": job.tree,
+            "insisted": job.insisted,
             "options": dataclasses.asdict(options),
         }
         part: Part | None = None

@@ -63,7 +63,7 @@ def recognise(name: str, head: bytes) -> Format | str:
     if head.startswith(ZIP_MARKS):
         if by_suffix is not None and (by_suffix.zipped or by_suffix.name == "archive"):
             return by_suffix
-        return f"a zip or Office file named {suffix or 'without a suffix'}"
+        return f"named {suffix} but holds a zip or Office file" if by_suffix is not None else "a zip or Office file"
     if suffix in _OLD_OFFICE:
         return f"{suffix} files are not read: save it as {_OLD_OFFICE[suffix]}"
     if by_suffix is not None and by_suffix.name == "archive" and (binary_kind(head) or _is_tar(head)):

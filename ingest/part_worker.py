@@ -1,7 +1,7 @@
 """Runs in the sandbox: one file's bytes through the reader of its format, and the Part back as a message.
 
-Request: {"reader": module, "format", "name": display path, "tree": found in a folder or archive, "options": fields of
-Request}. Answer: {"part": …}, {"left": why it is not worth reading} or {"error": class, "detail": sentence}.
+Request: {"reader": module, "format", "name": display path, "tree": found in a folder or archive, "insisted": read it even if
+generated, "options": fields of Request}. Answer: {"part": …}, {"left": why it is not worth reading} or {"error": class, "detail": sentence}.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def work(data: bytes, request: dict[str, Any], send: Callable[[dict[str, Any]], 
     name, kind = request["name"], request["format"]
     warnings: list[str] = []
     if kind in TEXTUAL and (request["tree"] or kind in ALWAYS_MASKED):
-        data, warnings, reason = _screen(data, name, tree=request["tree"])
+        data, warnings, reason = _screen(data, name, judge=request["tree"] and not request["insisted"])
         if reason:
             return send({"left": reason})
     read = importlib.import_module(request["reader"]).read
@@ -36,13 +36,13 @@ def work(data: bytes, request: dict[str, Any], send: Callable[[dict[str, Any]], 
     send({"part": to_wire(part)})
 
 
-def _screen(data: bytes, name: str, *, tree: bool) -> tuple[bytes, list[str], str | None]:
+def _screen(data: bytes, name: str, *, judge: bool) -> tuple[bytes, list[str], str | None]:
     """The bytes with secrets masked, what was masked, and why the file is not worth reading at all."""
     from ingest.tree.generated import generated_reason
     from ingest.tree.secrets import mask
 
     text, doubt = decode(data)
-    if tree and (reason := generated_reason(name, text)):
+    if judge and (reason := generated_reason(name, text)):
         return data, [], reason
     masked, found = mask(text, name)
     if not found:

@@ -114,9 +114,9 @@ def split_lines(text: str, path: str) -> tuple[str, list[Span]]:
     parts: list[str] = []
     spans: list[Span] = []
     offset = 0
-    for number, row in enumerate(rows[:-1].split("\n"), start=1):  # a form feed became a newline: a span a line
-        part = normalise(row) + "\n"
-        parts.append(part)
-        spans.append(Span(offset, offset + len(part), path, line=number))
-        offset += len(part)
+    for number, row in enumerate(rows[:-1].split("\n"), start=1):
+        for piece in (normalise(row) + "\n").split("\n")[:-1]:  # a form feed became a newline of no new line
+            parts.append(piece + "\n")
+            spans.append(Span(offset, offset + len(piece) + 1, path, line=number))
+            offset += len(piece) + 1
     return "".join(parts), spans

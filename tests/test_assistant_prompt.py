@@ -86,7 +86,7 @@ def test_what_is_read_depends_on_the_document_alone(template: str | None) -> Non
     one.tail([Turn("q", "a")], "next")
     prefix = one.prefix(encoded)
     assert prefix == other.prefix(encoded)
-    assert prefix.token_ids[prefix.start :] == encoded.token_ids
+    assert prefix.token_ids[prefix.start :] == tuple(encoded.token_ids)
 
 
 @settings(max_examples=50, deadline=None)

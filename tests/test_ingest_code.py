@@ -1,4 +1,4 @@
-"""Source files → Parts: outlines of twenty languages, exact text and offsets, and what happens where there is no outline."""
+"""Source files → Parts: outlines of twenty languages, exact text and offsets, and files without an outline."""
 
 from __future__ import annotations
 
@@ -163,7 +163,8 @@ def test_nothing_to_read_and_too_much_are_errors() -> None:
         ("a.py", "from . import a, b as c\nfrom ..x.y import z\nfrom os import *\nimport p.q as r, s\n",
          [".a", ".b", "..x.y.z", "os", "p.q", "s"]),
         ("a.js", "const a = require('./a'); other('./b'); import('./c'); export * from './d'", ["./a", "./c", "./d"]),
-        ("a.rs", "use a::{b::{self, c}, d as e, f::*};\nmod g;\nmod h {}\n", ["a::b", "a::b::c", "a::d", "a::f::*", "self::g"]),
+        ("a.rs", "use a::{b::{self, c}, d as e, f::*};\nmod g;\nmod h {}\n",
+         ["a::b", "a::b::c", "a::d", "a::f::*", "self::g"]),
         ("a.php", "<?php use A\\{B, C as D}; use function E\\f; include($x);", ["A\\B", "A\\C", "E\\f"]),
         ("a.sh", "source ${HERE}/a.sh\n. \"$x\"\necho . b\n", ["./a.sh"]),
         ("a.rs", "use " + "a::{" * 10_000, []),

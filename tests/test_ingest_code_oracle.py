@@ -25,9 +25,9 @@ OWN = sorted(
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 SUFFIXES = sorted(each.suffixes[0] for each in LANGUAGES if each.grammar)
 WORDS = st.sampled_from([
-    "def ", "class ", "f", "(", ")", ":", "\n", "    ", "\t", "{", "}", "function ", "fn ", "=>", "=", "'", '"', '"""', "#",
-    "//", "/*", "*/", "@x\n", "import ", "from ", "<", ">", "é", "😀", "\r", "\x0c", "\u2028", "\x00", ";", ",", "- ", "a: ",
-    "struct ", "interface ", "namespace ", "<?php ", "CREATE TABLE ", "[", "]", "\\", "$", "`", "end\n", "module ", "--",
+    "def ", "class ", "f", "(", ")", ":", "\n", "    ", "\t", "{", "}", "function ", "fn ", "=>", "=", "'", '"', '"""',
+    "#", "//", "/*", "*/", "@x\n", "import ", "from ", "<", ">", "é", "😀", "\r", "\x0c", "\u2028", "\x00", ";", ",", "- ",
+    "a: ", "struct ", "interface ", "namespace ", "<?php ", "CREATE TABLE ", "[", "]", "\\", "$", "`", "end\n", "module ",
 ])  # fmt: skip
 
 

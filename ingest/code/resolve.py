@@ -79,11 +79,11 @@ def _python(name: str, path: str, places: Places) -> str | None:
         base = dirname(path)
         for _ in range(len(name) - len(name.lstrip(".")) - 1):
             base = dirname(base)
-        return _python_module(base, [part for part in parts if part], path, places)
+        return _python_module(base, [part for part in parts if part], places)
     for root in _python_roots(path, places):
         head = joined(root, parts[0])
         if head in places.folders or places.first((head + ".py", head + ".pyi")):
-            found = _python_module(root, parts, path, places, least=1)
+            found = _python_module(root, parts, places, least=1)
             if found is not None:
                 return found
     return None
@@ -101,13 +101,13 @@ def _python_roots(path: str, places: Places) -> list[str]:
         folder = dirname(folder)
 
 
-def _python_module(base: str, parts: list[str], path: str, places: Places, least: int = 0) -> str | None:
+def _python_module(base: str, parts: list[str], places: Places, least: int = 0) -> str | None:
     for count in range(len(parts), least - 1, -1):
         stem = joined(base, *parts[:count])
         ends = ("/__init__.py", "/__init__.pyi") if count == 0 else (".py", "/__init__.py", ".pyi", "/__init__.pyi")
         found = places.first((stem + end).lstrip("/") for end in ends)
         if found is not None:
-            return found if found != path else None
+            return found
     return None
 
 
@@ -135,14 +135,14 @@ def _rust(name: str, path: str, places: Places) -> str | None:
     stem, folder = path.rpartition("/")[2].removesuffix(".rs"), dirname(path)
     inside = folder if stem in ("mod", "lib", "main") else joined(folder, stem)
     if parts[0] == "crate":
-        return _rust_module(_crate_root(path, places), parts[1:], path, places)
+        return _rust_module(_crate_root(path, places), parts[1:], places)
     if parts[0] in ("self", "super"):
         while parts and parts[0] in ("self", "super"):
             inside = dirname(inside) if parts.pop(0) == "super" else inside
-        return _rust_module(inside, parts, path, places)
+        return _rust_module(inside, parts, places)
     if parts[0] in places.crates:
-        return _rust_module(joined(places.crates[parts[0]], "src"), parts[1:], path, places)
-    return _rust_module(inside, parts, path, places, least=1)
+        return _rust_module(joined(places.crates[parts[0]], "src"), parts[1:], places)
+    return _rust_module(inside, parts, places, least=1)
 
 
 def _crate_root(path: str, places: Places) -> str:
@@ -154,13 +154,13 @@ def _crate_root(path: str, places: Places) -> str:
     return folder
 
 
-def _rust_module(base: str, parts: list[str], path: str, places: Places, least: int = 0) -> str | None:
+def _rust_module(base: str, parts: list[str], places: Places, least: int = 0) -> str | None:
     for count in range(len(parts), least - 1, -1):
         stem = joined(base, *parts[:count])
         ends = ("/mod.rs", ".rs", "/lib.rs", "/main.rs") if count == 0 else (".rs", "/mod.rs")
         found = places.first((stem + end).lstrip("/") for end in ends)
         if found is not None:
-            return found if found != path else None
+            return found
     return None
 
 

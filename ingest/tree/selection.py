@@ -54,11 +54,11 @@ def select(entries: Sequence[Entry], read: Read, *, tracked: frozenset[str] | No
     return Selection(tuple(kept), tuple(left), frozenset(insisted), tuple(folders.warnings))
 
 
-def reading_order(path: str) -> tuple[tuple[int, int, str], ...]:
-    """The sort key of a path: files before folders, a README before the other files, then code points."""
+def reading_order(path: str) -> tuple[int, list[str]]:
+    """The sort key of a path: the tree's own README first, then by path, folder by folder, in code points."""
     *folders, name = path.split("/")
-    readme = name.lower().partition(".")[0].partition("_")[0] == "readme"
-    return (*((1, 0, part) for part in folders), (0, 0 if readme else 1, name))
+    readme = not folders and name.lower().partition(".")[0].partition("_")[0] == "readme"
+    return (0 if readme else 1, [*folders, name])
 
 
 def _verdict(folders: Folders, entry: Entry, tracked: bool) -> tuple[str, bool]:
