@@ -11,7 +11,11 @@ from ingest.part import Part
 
 
 def assemble(
-    name: str, parts: Sequence[tuple[str, Part]], unread: Sequence[Unread], front: Part | None = None
+    name: str,
+    parts: Sequence[tuple[str, Part]],
+    unread: Sequence[Unread],
+    warnings: Sequence[str],
+    front: Part | None = None,
 ) -> Document:
     """`parts` with their display paths, in order; `front` is a text of ours (the map) that comes before them."""
     texts: list[str] = []
@@ -35,7 +39,9 @@ def assemble(
         texts.append(part.text)
         offset += len(part.text)
     text = "".join(texts)
-    return Document(name, text, tuple(sections), tuple(spans), _report(parts, unread), content_hash(text, spans))
+    return Document(
+        name, text, tuple(sections), tuple(spans), _report(parts, unread, warnings), content_hash(text, spans)
+    )
 
 
 def _move(part: Part, offset: int, below: int, spans: list[Span], sections: list[Section]) -> None:
@@ -56,8 +62,8 @@ def _move(part: Part, offset: int, below: int, spans: list[Span], sections: list
     ]
 
 
-def _report(parts: Sequence[tuple[str, Part]], unread: Sequence[Unread]) -> IngestReport:
-    warnings = [warning for _, part in parts for warning in part.warnings]
+def _report(parts: Sequence[tuple[str, Part]], unread: Sequence[Unread], told: Sequence[str]) -> IngestReport:
+    warnings = [*told] + [warning for _, part in parts for warning in part.warnings]
     plain = Counter(suffix_of(shown) or "no suffix" for shown, part in parts if not part.outlined)
     if plain:
         kinds = ", ".join(f"{suffix} ({count:,})" for suffix, count in sorted(plain.items()))

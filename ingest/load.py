@@ -45,7 +45,7 @@ def load(
     if not reader.parts:
         what = " and ".join(one_line(str(path)) for path in paths) or "The list of paths"
         raise EmptyFileError(f"{what} holds no file that can be read: give {SUPPORTED}.")
-    return assemble(reader.name or _name(paths), reader.parts, reader.unread, map_of(reader.parts))
+    return assemble(reader.name or _name(paths), reader.parts, reader.unread, reader.warnings, map_of(reader.parts))
 
 
 class _Reader:
@@ -56,6 +56,7 @@ class _Reader:
         self._trees = TreeReader(settings, files, self._charge, progress)
         self.parts: list[tuple[str, Part]] = []
         self.unread: list[Unread] = []
+        self.warnings: list[str] = []
         self.name = ""
         self._files_read = self._chars = self._pages = 0
 
@@ -97,6 +98,7 @@ class _Reader:
     def _add(self, reading: Reading) -> None:
         self.parts += reading.parts
         self.unread += reading.unread
+        self.warnings += reading.warnings
 
     def _charge(self, shown: str, part: Part) -> None:
         limits = self._settings.limits

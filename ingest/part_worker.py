@@ -1,7 +1,8 @@
 """Runs in the sandbox: one file's bytes through the reader of its format, and the Part back as a message.
 
-Request: {"reader": module, "format", "name": display path, "tree": found in a folder or archive, "insisted": read it even if
-generated, "options": fields of Request}. Answer: {"part": …}, {"left": why it is not worth reading} or {"error": class, "detail": sentence}.
+Request: {"reader": module, "format", "name": display path, "tree": found in a folder or archive, "insisted": read it
+even if generated, "options": fields of Request}. Answer: {"part": …}, {"left": why it is not worth reading} or
+{"error": class, "detail": sentence}.
 """
 
 from __future__ import annotations

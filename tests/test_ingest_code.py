@@ -60,6 +60,25 @@ def test_a_comment_belongs_to_what_it_stands_right_above() -> None:
     assert [line_of(part, each.start) for each in part.sections] == [2, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "starts"),
+    [
+        ("a.py", "class A:\n    x = 1\n    # of A\n# of f\ndef f(): pass\n", [1, 4]),
+        ("a.toml", "[a]\nk = 1\n# of b\n[b]\n", [1, 3]),
+        ("a.toml", "[a]\n# of b\n[b]\n", [1, 2]),
+        ("a.yaml", "a:\n  b: 1\n  # of c\n  c: 1\n# of d\nd: 1\n", [1, 2, 3, 5]),
+        ("a.scala", "object A:\n  val x = 1\n  // of b\n  def b = 2\n// of C\nobject C:\n  val y = 1\n", [1, 3, 5]),
+        ("a.rs", "/// of a\n#[x]\n// more\n#[y(\n  z)]\nfn a() {}\n", [1]),
+        ("a.ts", "class A {\n  // of b\n  @x() @y()\n  b() {}\n}\n", [1, 2]),
+    ],
+)
+def test_comments_go_with_what_follows_even_where_the_grammar_puts_them_before(
+    name: str, source: str, starts: list[int]
+) -> None:
+    part = part_of(source, name)
+    assert [line_of(part, section.start) for section in part.sections] == starts
+
+
 def test_a_long_signature_is_cut_and_a_long_comment_is_not() -> None:
     part = part_of("# note\n" * 100 + "def f(" + "a, " * 300 + "):\n    pass\n", "a.py")
     section = part.sections[0]

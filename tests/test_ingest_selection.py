@@ -14,10 +14,10 @@ from tests.ingest_tree_cases import Tree, chosen, kept, reasons
 GO = {"go.mod": "", "main.go": ""}
 
 
-def test_a_readme_first_then_files_then_folders_by_code_points() -> None:
+def test_the_trees_readme_first_then_by_path_in_code_points() -> None:
     paths = ("b/z.py", "b/README.md", "B.py", "a.py", "ä.py", "b/c/x.py", "b/a.py", "README.md", "readme.txt", "a/q.py")
     assert kept(dict.fromkeys(paths, "")) == [
-        "README.md", "readme.txt", "B.py", "a.py", "ä.py", "a/q.py", "b/README.md", "b/a.py", "b/z.py", "b/c/x.py",
+        "README.md", "readme.txt", "B.py", "a/q.py", "a.py", "b/README.md", "b/a.py", "b/c/x.py", "b/z.py", "ä.py",
     ]  # fmt: skip
 
 

@@ -70,9 +70,9 @@ LANGUAGES = (
              (".babelrc", ".eslintrc", ".prettierrc", "composer.lock", "pipfile.lock"), (),
              "tree_sitter_json:language", ("json",), data=True, depth=1),
     Language("yaml", (".yaml", ".yml"), (".clang-format", ".clang-tidy"), (),
-             "tree_sitter_yaml:language", ("yaml",), data=True, depth=1, indent=200),
+             "tree_sitter_yaml:language", ("yaml",), data=True, depth=8, indent=200),
     Language("toml", (".toml",), ("cargo.lock", "poetry.lock", "pipfile", "uv.lock"), (),
-             "tree_sitter_toml:language", ("toml",), data=True, depth=1),
+             "tree_sitter_toml:language", ("toml",), data=True, depth=2),
     # known, without definitions to outline
     _known("makefile", ".mk", ".mak", names=("makefile", "gnumakefile", "bsdmakefile")),
     _known("dockerfile", ".dockerfile", names=("dockerfile", "containerfile")),

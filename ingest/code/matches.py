@@ -55,7 +55,8 @@ class Matches:
         self._data, self._settings = data, settings
         self._definitions: dict[int, Definition] = {}
         self._imports: dict[int, Import] = {}
-        self._above: dict[int, int] = {}  # where code goes on after a comment or attribute → where that starts
+        self._above: dict[int, int] = {}  # where code goes on after an attribute or comment → where that starts
+        self._comments: set[int] = set()  # where comments start that have their line to themselves
 
     def definitions(self) -> list[Definition]:
         """The definitions, those that hold others before them."""
@@ -67,8 +68,10 @@ class Matches:
 
     def start_above(self, start: int) -> int:
         """Where the comments and attributes start that stand right above the code at `start`."""
-        while start in self._above:
-            start = self._above[start]
+        while (above := self._above.get(start, start)) < start:
+            if above in self._comments and self._column(above) != self._column(start):
+                break  # a last word on the block before
+            start = above
         return start
 
     def add(self, pattern: int, captures: Captures) -> None:
@@ -78,6 +81,7 @@ class Matches:
             column = node.start_point[1]
             start = node.start_byte
             if column <= MAX_INDENT and not self._data[start - column : start].strip():
+                self._comments.add(start)
                 self._keep_above(start, node.end_byte)
         elif "attribute" in captures:
             node = captures["attribute"][0]
@@ -88,6 +92,9 @@ class Matches:
                 self._keep_definition(pattern, captures)
             else:
                 self._keep_import(pattern, role, captures)
+
+    def _column(self, offset: int) -> int:
+        return offset - self._data.rfind(b"\n", max(0, offset - MAX_INDENT), offset)
 
     def _called(self, settings: Settings, captures: Captures) -> bool:
         return "callee" not in settings or self._text(captures["callee"][0]) in settings["callee"].split()

@@ -33,6 +33,8 @@ class Reading:
     """What one tree gave, in reading order, and what of it was not read; `has_code`: there are source files in it."""
 
     has_code: bool = False
+    insisted: frozenset[str] = frozenset()
+    warnings: list[str] = field(default_factory=list)
     parts: list[Named] = field(default_factory=list)
     unread: list[Unread] = field(default_factory=list)
 
@@ -108,10 +110,11 @@ class TreeReader:
                     tell(shown)
                     continue
                 if nested is None:
-                    yield Job(shown, open_file, size=size)
+                    yield Job(shown, open_file, size=size, insisted=path in reading.insisted)
                 else:
                     given[shown] = nested.parts
                     reading.unread += nested.unread
+                    reading.warnings += nested.warnings
                     tell(shown)
 
         for job, outcome in self._files.read_all(jobs()):
@@ -161,7 +164,10 @@ def _choose(
     selection = select(entries, control, tracked=tracked)
     has_code = any(suffix_of(entry.path) in CODE_SUFFIXES for entry in selection.kept)
     reading = Reading(
-        has_code, unread=[Unread(_shown(prefix, item.path), None, item.reason) for item in selection.left]
+        has_code,
+        frozenset(selection.insisted),
+        list(selection.warnings),
+        unread=[Unread(_shown(prefix, item.path), None, item.reason) for item in selection.left],
     )
     if any(entry.path == ".gitmodules" and not entry.problem for entry in entries):
         text = control(".gitmodules").decode("utf-8", "replace")
