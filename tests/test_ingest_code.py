@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ingest.code import parse
 from ingest.code.grammars import grammar_of
 from ingest.code.languages import LANGUAGES, language_of
 from ingest.code.plain import read as read_plain
@@ -145,6 +146,13 @@ def test_what_would_hang_or_crash_the_parser_is_read_without_outline(name: str, 
     part = part_of(source, name)
     assert part.text == source if source.endswith("\n") else part.text == source + "\n"
     assert not part.outlined and len(part.warnings) == 1 and reason in part.warnings[0]
+
+
+def test_a_file_that_takes_too_long_is_read_without_outline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parse, "SECONDS", 0.0)
+    part = part_of("def f(): pass\n" * 10_000, "a.py")
+    assert not part.outlined and "takes too long to follow" in part.warnings[0]
+    assert part_of("def f(): pass\n", "a.py").outlined
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.py", "a.js", "a.yaml"])

@@ -22,6 +22,7 @@ class Places:
         self.modules = modules  # a name a folder gives itself (go.mod) → that folder
         self.folders: set[str] = {""}
         self._ends: dict[str, list[str]] = {}
+        self._python_roots: dict[str, list[str]] = {}
         for path in sorted(self.files):
             folder = dirname(path)
             while folder not in self.folders:
@@ -46,9 +47,26 @@ class Places:
             if at < 0:
                 break
 
+    def python_roots(self, folder: str) -> list[str]:
+        """Where the modules that a file of this folder imports may start, nearest first."""
+        roots = self._python_roots.get(folder)
+        if roots is None:
+            roots, above = [], folder
+            while True:
+                if _below(above, "__init__.py") not in self.files:
+                    roots += [above, *(_below(above, name) for name in FOLDERS_OF_SOURCES)]
+                if not above:
+                    break
+                above = dirname(above)
+            roots = self._python_roots[folder] = [root for root in roots if root in self.folders]
+        return roots
+
     def first(self, paths: Iterable[str]) -> str | None:
         """The first of these paths that is a file."""
-        return next((path for path in paths if path in self.files), None)
+        for path in paths:
+            if path in self.files:
+                return path
+        return None
 
     def ending(self, ends: Iterable[str], near: str) -> str | None:
         """The file, or folder for an end in "/", with the first of these ends that there is; the one nearest `near`."""
@@ -57,6 +75,10 @@ class Places:
             if same:
                 return max(same, key=lambda path: (_shared(path, near), -len(path)))
         return None
+
+
+def _below(folder: str, name: str) -> str:
+    return f"{folder}/{name}" if folder else name
 
 
 def _shared(one: str, other: str) -> int:
@@ -80,30 +102,18 @@ def _python(name: str, path: str, places: Places) -> str | None:
         for _ in range(len(name) - len(name.lstrip(".")) - 1):
             base = dirname(base)
         return _python_module(base, [part for part in parts if part], places)
-    for root in _python_roots(path, places):
-        head = joined(root, parts[0])
-        if head in places.folders or places.first((head + ".py", head + ".pyi")):
+    for root in places.python_roots(dirname(path)):
+        head = _below(root, parts[0])
+        if head in places.folders or head + ".py" in places.files or head + ".pyi" in places.files:
             found = _python_module(root, parts, places, least=1)
             if found is not None:
                 return found
     return None
 
 
-def _python_roots(path: str, places: Places) -> list[str]:
-    roots: list[str] = []
-    folder = dirname(path)
-    while True:
-        if joined(folder, "__init__.py") not in places.files:
-            roots.append(folder)
-            roots += [below for name in FOLDERS_OF_SOURCES if (below := joined(folder, name)) in places.folders]
-        if not folder:
-            return roots
-        folder = dirname(folder)
-
-
 def _python_module(base: str, parts: list[str], places: Places, least: int = 0) -> str | None:
     for count in range(len(parts), least - 1, -1):
-        stem = joined(base, *parts[:count])
+        stem = "/".join([base, *parts[:count]] if base else parts[:count])
         ends = ("/__init__.py", "/__init__.pyi") if count == 0 else (".py", "/__init__.py", ".pyi", "/__init__.pyi")
         found = places.first((stem + end).lstrip("/") for end in ends)
         if found is not None:
@@ -116,10 +126,12 @@ def _script(name: str, path: str, places: Places) -> str | None:
         return None
     stem = _relative(name.partition("?")[0], path)
     written = [
-        stem[: -len(end)] + other for end, others in WRITTEN_AS.items() if stem.endswith(end) for other in others
+        stem.removesuffix(end) + other for end, others in WRITTEN_AS.items() for other in others if stem.endswith(end)
     ]
-    index = [joined(stem, "index" + end) for end in SCRIPT_ENDS]
-    return places.first([stem, *written, *(stem + end for end in SCRIPT_ENDS), *index])
+    found = places.first([stem, *written]) or places.first(stem + end for end in SCRIPT_ENDS)
+    if found is None and stem in places.folders:
+        found = places.first(_below(stem, "index" + end) for end in SCRIPT_ENDS)
+    return found
 
 
 def _go(name: str, path: str, places: Places) -> str | None:
@@ -156,7 +168,7 @@ def _crate_root(path: str, places: Places) -> str:
 
 def _rust_module(base: str, parts: list[str], places: Places, least: int = 0) -> str | None:
     for count in range(len(parts), least - 1, -1):
-        stem = joined(base, *parts[:count])
+        stem = "/".join([base, *parts[:count]] if base else parts[:count])
         ends = ("/mod.rs", ".rs", "/lib.rs", "/main.rs") if count == 0 else (".rs", "/mod.rs")
         found = places.first((stem + end).lstrip("/") for end in ends)
         if found is not None:

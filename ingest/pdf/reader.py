@@ -128,7 +128,9 @@ def _part(reading: _Reading, *, ocr: bool) -> Part:
         offset += len(text)
     part.text = "".join(texts)
     bookmarks = [Bookmark(str(title), int(depth), int(place)) for title, depth, place in reading.outline]
-    lines = split_pages(part.text, [(span.start, span.end) for span in part.spans], styles)
+    ranges = [(span.start, span.end) for span in part.spans]
+    placed = any(page.height > 0 for page in pages)  # then the running lines are out of the text already
+    lines = split_pages(part.text, ranges, styles, repeated=not placed)
     part.sections = find_sections(lines, len(part.text), bookmarks=bookmarks)
     return part
 

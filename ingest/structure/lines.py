@@ -52,8 +52,13 @@ class Line:
     readings: tuple[Label, ...] = ()
 
 
-def split_pages(text: str, pages: Sequence[tuple[int, int]], styles: Sequence[PageStyle] = ()) -> list[Line]:
-    """The lines of `text`; `pages` are its page ranges (one for a plain text)."""
+def split_pages(
+    text: str, pages: Sequence[tuple[int, int]], styles: Sequence[PageStyle] = (), *, repeated: bool = True
+) -> list[Line]:
+    """The lines of `text`; `pages` are its page ranges (one for a plain text).
+
+    `repeated`: lines that come again at the edges of pages are running headers; False where they were taken out.
+    """
     lines: list[Line] = []
     for number, (start, end) in enumerate(pages):
         style = _Style(styles[number] if number < len(styles) else [])
@@ -69,7 +74,7 @@ def split_pages(text: str, pages: Sequence[tuple[int, int]], styles: Sequence[Pa
                 lines.append(line)
             blank = not stripped
             offset += len(row) + 1
-    _mark_running(lines, len(pages))
+    _mark_running(lines, len(pages), repeated=repeated)
     _mark_contents(lines)
     _mark_openings(lines)
     return lines
@@ -95,7 +100,7 @@ class _Style:
         return max(weights, key=lambda style: weights[style]) if weights else (0.0, False)
 
 
-def _mark_running(lines: list[Line], pages: int) -> None:
+def _mark_running(lines: list[Line], pages: int, *, repeated: bool) -> None:
     if pages < 2:
         return
     by_page: list[list[Line]] = [[] for _ in range(pages)]
@@ -105,9 +110,8 @@ def _mark_running(lines: list[Line], pages: int) -> None:
     seen = Counter(key for rows in edges for key in {_running_key(line) for line in rows})
     for rows in edges:
         for line in rows:
-            line.running = (seen[_running_key(line)] >= max(3, (pages + 1) // 2)) or bool(
-                _PAGE_NUMBER.fullmatch(line.text)
-            )
+            again = repeated and seen[_running_key(line)] >= max(3, (pages + 1) // 2)
+            line.running = again or bool(_PAGE_NUMBER.fullmatch(line.text))
 
 
 def _running_key(line: Line) -> str:
