@@ -39,7 +39,7 @@ def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -
     shown = [section for section in document.sections if depth is None or section.level <= depth]
     for section in shown:
         span = document.span_at(section.start)
-        spot = f"p. {span.page}" if span.page else f"line {document.line_of(section.start) or 1}"
+        spot = f"p. {span.page}" if span.page else f"line {document.line_of(section.header_start) or 1}"
         indent = "  " * (section.level - 1)
         lines.append(f"{spot:>10}  {encoded.section_tokens(section):>9,}  {indent}{section.title}")
     if len(shown) < len(document.sections):
@@ -138,7 +138,7 @@ def timing_sentence(record: AnswerRecord) -> str:
 
 def _section(document: Document, encoded: Encoded, section: Section) -> dict[str, Any]:
     span = document.span_at(section.start)
-    where = {"page": span.page} if span.page else {"path": span.path, "line": document.line_of(section.start)}
+    where = {"page": span.page} if span.page else {"path": span.path, "line": document.line_of(section.header_start)}
     return {
         "title": section.title,
         "level": section.level,

@@ -57,6 +57,7 @@ def _move(part: Part, offset: int, below: int, spans: list[Span], sections: list
             section.end + offset,
             section.header_end + offset,
             section.kind,
+            section.header_start + offset,
         )
         for section in part.sections
     ]

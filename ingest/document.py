@@ -107,7 +107,10 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """Characters [start, end) below one header; the header itself is [start, header_end)."""
+    """Characters [start, end) of one header and what is below it; the header itself is [header_start, header_end).
+
+    Comments and decorators above a definition belong to its section but not to its header.
+    """
 
     title: str
     level: int
@@ -115,6 +118,11 @@ class Section:
     end: int
     header_end: int
     kind: str
+    header_start: int = -1  # `start` where nothing stands above the header
+
+    def __post_init__(self) -> None:
+        if self.header_start < 0:
+            object.__setattr__(self, "header_start", self.start)
 
 
 @dataclass(frozen=True, slots=True)

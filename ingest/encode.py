@@ -95,7 +95,7 @@ def encode(document: Document, tokenizer: TextTokenizer, *, anchor_tokens: int =
     _check(encoded, len(document.text))
     anchors: set[int] = set()
     for section in document.sections:
-        first = encoded.token_at(section.start)
+        first = encoded.token_at(section.header_start)
         for index in range(first, min(first + anchor_tokens, len(encoded.token_ids))):
             if offsets.starts[index] >= section.header_end:
                 break

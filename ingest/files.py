@@ -37,10 +37,19 @@ MAX_WORKERS = 4
 MAX_WAITING = 16  # files handed to the workers ahead of the one that is waited for
 MAX_WAITING_BYTES = 50_000_000
 _MAX_MESSAGE = 600
+_PLAIN = {"code": "ingest.code.plain", "json": "ingest.code.plain"}  # what reads a format whose own reader broke down
 
 
 class LeftOutError(IngestError):
     """A file of a tree that is not worth reading; its text is the reason, in plain words."""
+
+
+class _BrokeDownError(Exception):
+    """The child ended without an answer; `error` says so to the user."""
+
+    def __init__(self, error: IngestError) -> None:
+        super().__init__(str(error))
+        self.error = error
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +81,7 @@ class Files:
         self._settings = settings
         self._local = threading.local()
         self._sandboxes: list[Sandbox] = []
+        self._spare: dict[int, Sandbox] = {}
         self._pool = ThreadPoolExecutor(min(MAX_WORKERS, os.cpu_count() or 1), "parse")
 
     def __enter__(self) -> Files:
@@ -81,7 +91,7 @@ class Files:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
-        for sandbox in self._sandboxes:
+        for sandbox in (*self._sandboxes, *self._spare.values()):
             sandbox.close()
 
     def read_all(self, jobs: Iterable[Job]) -> Iterator[tuple[Job, Part | IngestError]]:
@@ -104,6 +114,10 @@ class Files:
             if not isinstance(source, bytes):
                 source.close()
 
+    def spare(self, depth: int) -> Sandbox:
+        """The sandbox for archives inside `depth` others, one at a time; ended with this."""
+        return self._spare.setdefault(depth, Sandbox(self._settings.limits))
+
     def _try(self, job: Job) -> Part | IngestError:
         try:
             return self.read(job)
@@ -122,7 +136,10 @@ class Files:
         if key is not None and settings.cache is not None and (part := settings.cache.get(key)) is not None:
             return part
         start = time.monotonic()
-        part = self._pdf(source, shown, progress) if kind.name == "pdf" else self._parse(source, job, kind)
+        try:
+            part = self._pdf(source, shown, progress) if kind.name == "pdf" else self._parse(source, job, kind)
+        except _BrokeDownError as fault:
+            return self._plain(source, job, kind, fault.error)  # never cached: another time it may go well
         if key is not None and settings.cache is not None and time.monotonic() - start >= SLOW_SECONDS:
             settings.cache.put(key, part)
         return part
@@ -158,7 +175,20 @@ class Files:
             ocr=settings.ocr,
         )
 
+    def _plain(self, source: BinaryIO | bytes, job: Job, kind: Format, error: IngestError) -> Part:
+        """The text alone, where its reader broke down and there is another one; else `error`."""
+        if kind.name not in _PLAIN:
+            raise error
+        try:
+            part = self._parse(source, job, dataclasses.replace(kind, reader=_PLAIN[kind.name]))
+        except _BrokeDownError:
+            raise error from None
+        why = "takes too long or too much memory" if isinstance(error, LimitError) else "broke off"
+        part.warnings.append(f"{job.shown}: all of it is read, but without an outline: making one {why}")
+        return part
+
     def _parse(self, source: BinaryIO | bytes, job: Job, kind: Format) -> Part:
+        """One run of the format's reader; its own error, or _BrokeDownError where it gave no answer."""
         limits = self._settings.limits
         options = Request(limits.max_chars, limits.max_pages, self._settings.password, self._settings.ocr)
         request: dict[str, Any] = {
@@ -169,22 +199,22 @@ class Files:
             "insisted": job.insisted,
             "options": dataclasses.asdict(options),
         }
-        part: Part | None = None
-        for message in self._sandbox().messages(
-            "ingest.part_worker", source, request, name=job.shown, cancel=self._settings.cancel
-        ):
+        sandbox, cancel = self._sandbox(), self._settings.cancel
+        try:
+            answers = list(sandbox.messages("ingest.part_worker", source, request, name=job.shown, cancel=cancel))
+        except (BrokenFileError, LimitError) as error:
+            raise _BrokeDownError(error) from None
+        for message in answers:
             if "left" in message:
                 raise LeftOutError(one_line(str(message["left"]))[:_MAX_MESSAGE])
             if "error" in message:
                 raise _told(str(message["error"]), str(message.get("detail", "")), job.shown)
-            if part is None and "part" in message:
+            if "part" in message:
                 try:
-                    part = from_wire(message["part"])
+                    return from_wire(message["part"])
                 except (ValueError, TypeError, KeyError):
-                    raise damaged(job.shown) from None
-        if part is None:
-            raise damaged(job.shown)
-        return part
+                    break
+        raise _BrokeDownError(damaged(job.shown))
 
     def _sandbox(self) -> Sandbox:
         if not hasattr(self._local, "sandbox"):

@@ -16,7 +16,7 @@ from ingest.part import Part
 from ingest.sandbox import Cancel
 from ingest.text import one_line
 from ingest.tree.folder import Folder, open_regular
-from ingest.tree.git import clone, is_git_url, tracked_files
+from ingest.tree.git import clone, index_of, is_git_url
 from ingest.tree.reader import Reading, TreeReader, map_of
 
 
@@ -65,7 +65,7 @@ class _Reader:
             self._clone(path, shown, scratch)
         elif path.is_dir():
             folder = Folder(path, shown, self._settings.limits)
-            self._add(self._trees.folder(folder, self._prefix(shown), tracked_files(path)))
+            self._add(self._trees.folder(folder, self._prefix(shown), index_of(path)))
         else:
             self._file(path, shown)
 
@@ -76,7 +76,7 @@ class _Reader:
             if self._alone:
                 self.name = f"{shown} at {cloned.commit[:12]}"
             folder = Folder(target, shown, self._settings.limits)
-            self._add(self._trees.folder(folder, self._prefix(shown), tracked_files(target)))
+            self._add(self._trees.folder(folder, self._prefix(shown), index_of(target)))
 
     def _file(self, path: Path, shown: str) -> None:
         if self._settings.cancel is not None and self._settings.cancel():

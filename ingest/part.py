@@ -49,7 +49,7 @@ class Part:
             raise ValueError("the spans do not tile the text")
         if edges[-1] != end or (end and not self.text.endswith("\n")):
             raise ValueError("the text ends outside its spans or without a newline")
-        if any(not 0 <= s.start < s.header_end <= s.end <= end or s.level < 1 for s in self.sections):
+        if any(not 0 <= s.start <= s.header_start < s.header_end <= s.end <= end or s.level < 1 for s in self.sections):
             raise ValueError("a section lies outside the text")
         if any(after.start < before.start for before, after in pairwise(self.sections)):
             raise ValueError("the sections are out of order")

@@ -39,6 +39,7 @@ BOMS = (
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_TURNS = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")  # marks for writing from right to left
 _TO_NEWLINE = "\x0b\x0c\r\x85"
 _TABLE: dict[int, str | None] = {
     code: "\n" if chr(code) in _TO_NEWLINE else None for code in (*range(9), *range(0x0B, 0x20), *range(0x7F, 0xA0))
@@ -59,8 +60,8 @@ def normalise(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """The normal form without newlines, for file names and messages that come from outside."""
-    return re.sub(r"[\n\t]", " ", normalise(text))
+    """The normal form on one line and without marks that turn its order; for file names and foreign messages."""
+    return _TURNS.sub("", re.sub(r"[\n\t\x85\u2028\u2029]", " ", normalise(text)))
 
 
 def binary_kind(data: bytes) -> str | None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from ingest.code.map import Definition, FileFacts, repository_map
 from ingest.code.reader import read
-from ingest.code.signature import signature_start
 from ingest.part import Part, Request
 
 HERE = Path(__file__).parent
@@ -43,7 +42,7 @@ def outline_text(part: Part) -> str:
     """The language, a row for each section (its lines, kind, title | line of the signature, signature), imports."""
     rows = [part.format]
     for section in part.sections:
-        at = signature_start(part.text, section)
+        at = section.header_start
         header = re.sub(r"\s+", " ", part.text[at : section.header_end])
         lines = f"{line_of(part, section.start)}-{line_of(part, section.end - 1)}"
         indent = "  " * (section.level - 1)
@@ -56,8 +55,7 @@ def facts_of(path: str, source: str) -> FileFacts:
     """What the map is told of one file."""
     part = part_of(source, path)
     found = tuple(
-        Definition(each.kind, each.title, line_of(part, signature_start(part.text, each)), each.level)
-        for each in part.sections
+        Definition(each.kind, each.title, line_of(part, each.header_start), each.level) for each in part.sections
     )
     return FileFacts(path, len(part.text), part.text.count("\n"), part.format, tuple(part.imports), found)
 

@@ -13,7 +13,6 @@ from ingest.code.grammars import grammar_of
 from ingest.code.languages import LANGUAGES, language_of
 from ingest.code.plain import read as read_plain
 from ingest.code.reader import read
-from ingest.code.signature import signature_start
 from ingest.document import EmptyFileError, LimitError
 from ingest.part import Request
 from tests.ingest_code_cases import GOLDEN, OUTLINES, REQUEST, line_of, outline_text, part_of, titles
@@ -33,7 +32,7 @@ def test_text_is_the_file_and_every_header_stands_in_it(path: Path) -> None:
     assert part.text == path.read_text("utf-8")
     assert part.sections and part.outlined and not part.warnings
     for section in part.sections:
-        at = signature_start(part.text, section)
+        at = section.header_start
         assert section.start <= at < section.header_end <= section.end
 
 
@@ -83,7 +82,7 @@ def test_comments_go_with_what_follows_even_where_the_grammar_puts_them_before(
 def test_a_long_signature_is_cut_and_a_long_comment_is_not() -> None:
     part = part_of("# note\n" * 100 + "def f(" + "a, " * 300 + "):\n    pass\n", "a.py")
     section = part.sections[0]
-    at = signature_start(part.text, section)
+    at = section.header_start
     assert part.text.startswith("def f(", at)
     assert 250 < section.header_end - at < 320
 
@@ -150,9 +149,16 @@ def test_what_would_hang_or_crash_the_parser_is_read_without_outline(name: str, 
 
 def test_a_file_that_takes_too_long_is_read_without_outline(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parse, "SECONDS", 0.0)
+    monkeypatch.setattr(parse, "SECONDS_PER_MB", 0.0)
     part = part_of("def f(): pass\n" * 10_000, "a.py")
     assert not part.outlined and "takes too long to follow" in part.warnings[0]
     assert part_of("def f(): pass\n", "a.py").outlined
+
+
+@pytest.mark.parametrize("name", ["a.js", "a.ts"])
+def test_lines_that_a_scanner_reads_again_and_again_end_at_the_limit(name: str) -> None:
+    part = part_of("/*\n" * 30_000, name)
+    assert not part.outlined and "takes too long to follow" in part.warnings[0]
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.py", "a.js", "a.yaml"])

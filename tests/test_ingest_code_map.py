@@ -7,7 +7,8 @@ import random
 import pytest
 
 from ingest.code.map import Definition, FileFacts, import_graph, repository_map
-from tests.ingest_code_cases import GOLDEN, facts_of, shop
+from ingest.tree.reader import map_of
+from tests.ingest_code_cases import GOLDEN, facts_of, part_of, shop
 
 
 def facts(*paths: str, format: str = "python", imports: tuple[str, ...] = ()) -> list[FileFacts]:
@@ -109,6 +110,13 @@ def test_definitions_show_the_top_and_the_methods_below_it() -> None:
     source = "namespace a {\nclass B {\n void c();\n class D { void e(); };\n};\n}\nint f() { return 1; }\n"
     text = repository_map([facts_of("a.cpp", source)]).text
     assert text.endswith("a.cpp\n  1 namespace a\n  2 class B: c\n  7 function f\n\n")
+
+
+def test_the_line_of_a_definition_is_its_signature_even_where_a_decorator_holds_another_one() -> None:
+    source = "// of A\n@x({\n  b() {},\n})\nclass A {\n}\n\n// of f\nfunction f() {}\n"
+    found = map_of([("a.ts", part_of(source, "a.ts")), ("b.ts", part_of(source, "b.ts"))])
+    assert found is not None
+    assert found.text.endswith("b.ts\n  5 class A: b\n  9 function f\n\n")
 
 
 def test_keys_and_rules_are_no_definitions_and_empty_parts_are_left_out() -> None:

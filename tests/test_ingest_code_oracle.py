@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ingest.code.languages import LANGUAGES
-from ingest.code.signature import signature_start
 from ingest.text import decode, split_lines
 from tests.ingest_code_cases import line_of, part_of
 
@@ -63,7 +62,7 @@ def test_our_own_source_is_outlined_as_python_parses_it() -> None:
 def compare(path: Path) -> None:
     """Exactly one section for every definition, under its name and on its line."""
     part = part_of(path.read_bytes(), path.name)
-    found = Counter((each.title, line_of(part, signature_start(part.text, each))) for each in part.sections)
+    found = Counter((each.title, line_of(part, each.header_start)) for each in part.sections)
     assert found == expected(path.read_text("utf-8")), path
     assert not part.warnings
 
@@ -126,5 +125,5 @@ def test_made_up_modules_are_outlined_as_python_parses_them(rows: list[tuple[str
         depth += 1
     source = "\n".join([*lines, "x = 1"]) + "\n"
     part = part_of(source, "a.py")
-    found = Counter((each.title, line_of(part, signature_start(part.text, each))) for each in part.sections)
+    found = Counter((each.title, line_of(part, each.header_start)) for each in part.sections)
     assert found == expected(source)

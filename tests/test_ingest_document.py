@@ -61,7 +61,7 @@ def check(document: Document) -> None:
     stack: list[Section] = []
     last = -1
     for section in document.sections:
-        assert last < section.start < section.header_end <= section.end <= len(document.text)
+        assert last < section.start <= section.header_start < section.header_end <= section.end <= len(document.text)
         assert section.title and len(section.title) <= 120 and "\n" not in section.title
         last = section.start
         while stack and stack[-1].end <= section.start:
@@ -104,12 +104,12 @@ def test_anchors_lie_on_headers_and_offsets_round_trip(text: str, suffix: str, a
     assert document is not None
     encoded = encode(document, words, anchor_tokens=anchor_tokens)
     assert list(encoded.anchors) == sorted(set(encoded.anchors))
-    headers = [(section.start, section.header_end) for section in document.sections]
+    headers = [(section.header_start, section.header_end) for section in document.sections]
     for anchor in encoded.anchors:
         start, end = encoded.offsets[anchor]
         assert any(start < header_end and end > header for header, header_end in headers)
     for section in document.sections:
-        first = encoded.token_at(section.start)
+        first = encoded.token_at(section.header_start)
         inside = [anchor for anchor in encoded.anchors if encoded.offsets[anchor][0] < section.header_end]
         assert anchor_tokens == 0 or first in inside
     for index, (start, end) in enumerate(encoded.offsets):
@@ -118,6 +118,17 @@ def test_anchors_lie_on_headers_and_offsets_round_trip(text: str, suffix: str, a
     assert encoded.char_range(0, len(encoded.token_ids)) == (0, len(document.text))
     top = [section for section in document.sections if section.level == 1]
     assert sum(encoded.section_tokens(section) for section in top) <= len(encoded.token_ids)
+
+
+def test_anchors_of_a_definition_lie_on_its_signature_and_not_on_what_stands_above_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("# why it is there\n@cache\n@other(one, two)\ndef answer(question):\n    return 42\n")
+    document = load([path])
+    encoded = encode(document, words, anchor_tokens=3)
+    (section,) = document.sections
+    assert section.start == 0 and document.text.startswith("def answer", section.header_start)
+    anchored = [document.text[slice(*encoded.offsets[anchor])] for anchor in encoded.anchors]
+    assert anchored == ["def", " ", "answer"]
 
 
 def document_of(text: str, *sections: Section) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -19,7 +20,7 @@ from ingest.part import Part, from_wire, to_wire
 PART = Part(
     "Title\nline\nend\n",
     [Span(0, 6, "a.txt", page=1, page_label="i"), Span(6, 15, "a.txt", line=2)],
-    [Section("Title", 1, 0, 15, 5, "heading"), Section("line", 2, 6, 15, 10, "heading")],
+    [Section("Title", 1, 0, 15, 5, "heading"), Section("line", 2, 6, 15, 10, "heading", 7)],
     pages=1,
     unread=[Unread("a.txt", 3, "a scan")],
     warnings=["a.txt: odd"],
@@ -53,6 +54,8 @@ def test_a_part_survives_the_wire() -> None:
         ("sections", [["T", 1, 0, 99, 5, "heading"]]),
         ("sections", [["T", 0, 0, 15, 5, "heading"]]),
         ("sections", [["T", 1, 5, 15, 5, "heading"]]),
+        ("sections", [["T", 1, 5, 15, 8, "heading", 8]]),
+        ("sections", [["T", 1, 5, 15, 8, "heading", 4]]),
         ("sections", [["A", 1, 0, 10, 5, "heading"], ["B", 2, 6, 15, 10, "heading"]]),
         ("sections", [["A", 1, 6, 15, 8, "heading"], ["B", 1, 0, 6, 3, "heading"]]),
         ("warnings", [1]),
@@ -96,6 +99,37 @@ def test_a_child_that_dies_takes_only_its_file_with_it(tmp_path: Path, monkeypat
         outcomes = [outcome for _, outcome in reader.read_all([job(good), job(bad), job(good), job(bad), job(good)])]
     assert [isinstance(outcome, Part) for outcome in outcomes] == [True, False, True, False, True]
     assert str(outcomes[1]).startswith("bad.txt is damaged")
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        ("die", "broke off"),
+        ("fail", "broke off"),
+        ("nonsense", "broke off"),
+        ("hang", "takes too long or too much memory"),
+        ("eat", "takes too long or too much memory"),
+    ],
+)
+def test_code_whose_reader_breaks_down_is_read_without_outline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: str, why: str
+) -> None:
+    code = formats.BY_NAME["code"]
+    breaking = dataclasses.replace(code, reader="tests.dying_reader")
+    monkeypatch.setattr(module, "recognise", lambda name, head: breaking)
+    monkeypatch.setattr(module, "SLOW_SECONDS", 0.0)
+    path = tmp_path / "a.py"
+    secret = "ghp_" + "a1B2c3D4e5F6" * 3
+    path.write_text(f"{word} = 1\ntoken = '{secret}'\n")
+    cache = PartCache(tmp_path / "parsed")
+    with Files(Settings(Limits(parse_seconds=3.0), cache=cache)) as reader:
+        part = reader.read(job(path))
+        assert part.text.startswith(f"{word} = 1\n") and secret not in part.text
+        assert not part.outlined and part.warnings[-1] == (
+            f"a.py: all of it is read, but without an outline: making one {why}"
+        )
+        monkeypatch.setattr(module, "recognise", lambda name, head: code)
+        assert reader.read(job(path)).outlined  # and not out of the cache
 
 
 def test_memory_and_time_limits_hold_for_each_file(tmp_path: Path) -> None:

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ingest import load
 from ingest.document import CloneError
 from ingest.tree.git import is_git_url, lfs_pointer, submodules, tracked_files
 from ingest.tree.git_index import read_index
 from ingest.tree.git_url import GitUrl, parse
+from ingest.tree.reader import SUBMODULE_REASON
 from tests.ingest_git_server import commit, git
 
 needs_git = pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
@@ -113,6 +115,23 @@ def test_links_submodules_and_untracked_files_are_not_tracked(tmp_path: Path) ->
     git(tmp_path, "update-index", "--add", "--cacheinfo", f"160000,{head},sub")
     (tmp_path / "untracked").write_text("")
     assert tracked_files(tmp_path) == frozenset(FILES)
+
+
+@needs_git
+def test_every_submodule_that_is_not_here_is_reported(tmp_path: Path) -> None:
+    head = commit(tmp_path, {"a.txt": "words\n", ".gitignore": "ignored/\n"})
+    for path in ("libs/one", "libs/two", "libs/two-more", "here", "nested/deep/er", "ignored/sub", "strange\nname"):
+        git(tmp_path, "update-index", "--add", "--cacheinfo", f"160000,{head},{path}")
+    (tmp_path / "libs/two").mkdir(parents=True)
+    (tmp_path / "libs/two/.git").write_text("gitdir: ../../.git/modules/two\n")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here/b.txt").write_text("more words\n")
+    (tmp_path / ".gitmodules").write_text('[submodule "one"]\npath = libs/one\n[submodule "x"]\npath = only/named\n')
+    report = load([tmp_path]).report
+    assert {item.path for item in report.files_unread if item.reason == SUBMODULE_REASON} == {
+        "libs/one", "libs/two", "libs/two-more", "nested/deep/er", "ignored/sub", "strange name", "only/named",
+    }  # fmt: skip
+    assert report.files >= 2
 
 
 @needs_git

@@ -30,19 +30,24 @@ MAX_INDENT = 500  # bytes before a comment on its line
 _IMPORTS = ("import", "import.tree", "import.path")
 _ROLES = frozenset((*_IMPORTS, "import.from", "name", "body", "open", "owner", "implemented", "callee"))
 _GAP = re.compile(rb"[ \t]*\n?[ \t]*")
+_INDENT = re.compile(rb"[ \t\r\f\v]*")
 _SPACE = re.compile(r"\s+")
 _GENERICS = re.compile(r"<[^<>]*>")
 
 
 @dataclass(slots=True)
 class Definition:
-    """[node_start, node_end) is the syntax node; `scope` is what it is called in the titles of what it holds."""
+    """[node_start, node_end) is the syntax node, [header_start, header_end) its signature from the line of the name on.
+
+    `scope` is what it is called in the titles of what it holds.
+    """
 
     kind: str
     name: str
     scope: str
     node_start: int
     node_end: int
+    header_start: int
     header_end: int
     pattern: int
     number: str  # what to count instead of a name
@@ -143,9 +148,22 @@ class Matches:
         if "implemented" in captures:
             name = f"{_without_generics(_plain(self._text(captures['implemented'][0])))} for {scope}"
         number = settings.get("number", "")
+        header_start = self._header_start(node.start_byte, name_node, header_end)
         self._definitions[place] = Definition(
-            kind, name, scope, node.start_byte, node.end_byte, header_end, pattern, number
+            kind, name, scope, node.start_byte, node.end_byte, header_start, header_end, pattern, number
         )
+
+    def _header_start(self, start: int, name: Node | None, header_end: int) -> int:
+        """Where the line of the name starts: decorators, attributes and annotations may stand above it in the node."""
+        if name is None:
+            return start
+        begin = max(start, name.start_byte - MAX_HEADER)
+        newline = self._data.rfind(b"\n", begin, name.start_byte)
+        if newline < 0:
+            return start if begin == start else name.start_byte if name.start_byte < header_end else start
+        indent = _INDENT.match(self._data, newline + 1)
+        line = indent.end() if indent else newline + 1
+        return line if line < header_end else start  # the name may come after the body
 
     def _header_end(self, node: Node, name: Node | None, captures: Captures, settings: Settings) -> int:
         start = node.start_byte if name is None else name.start_byte

@@ -46,6 +46,7 @@ class _Row:
     level: int
     start: int
     end: int
+    header_start: int
     header_end: int
 
 
@@ -62,11 +63,11 @@ def outline(text: str, language: Language, grammar: Grammar) -> Outline:
         matches.add(pattern, captures)
     limited = "what is nested too deeply" if cursor.did_exceed_match_limit else ""
     rows, cut = _bounded(_nest(data, matches, language), language)
-    at = characters_at(data, (edge for row in rows for edge in (row.start, row.header_end, row.end)))
+    at = characters_at(data, (edge for row in rows for edge in (row.start, row.header_start, row.header_end, row.end)))
     sections = [
-        Section(row.title, row.level, at[row.start], at[row.end], at[row.header_end], row.kind)
+        Section(row.title, row.level, at[row.start], at[row.end], at[row.header_end], row.kind, at[row.header_start])
         for row in rows
-        if at[row.start] < at[row.header_end]
+        if at[row.header_start] < at[row.header_end]
     ]
     return Outline(sections, matches.imports(), cut or limited)
 
@@ -96,7 +97,7 @@ def _nest(data: bytes, matches: Matches, language: Language) -> list[_Row]:
         rest = _REST_OF_LINE.match(data, end)
         end = min(rest.end() if rest else end, parent.end if parent else len(data))
         start = max(start, floor, parent.start if parent else 0)
-        row = _Row(each, each.kind, each.name, each.scope, 1, start, end, min(each.header_end, end))
+        row = _Row(each, each.kind, each.name, each.scope, 1, start, end, each.header_start, min(each.header_end, end))
         if parent is not None:
             row.level = parent.level + 1
             if row.kind == "function" and parent.kind in TYPES:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 MAX_BYTES = 5_000_000  # the tree takes up to 200 times as much memory as the text
 MINIFIED = 400  # bytes a line on average: made by a program, nobody cites its functions
 MAX_BROKEN = 30_000  # nodes side by side that the parser could make nothing of: a search is quadratic in them
-SECONDS = 20.0  # only hostile files take more than one
-SMALL = 128_000  # bytes parsed without a clock: with one, tree-sitter 0.26.1 leaks the bytes it is given
+SECONDS, SECONDS_PER_MB = 1.5, 2.0  # of computing; only hostile files take a tenth of it
+SMALL = 12_000  # bytes parsed without a clock: with one, tree-sitter 0.26.1 leaks the bytes it is given
 CHUNK = 1 << 16
 
 
@@ -41,11 +41,11 @@ def parse(data: bytes, language: Language, grammar: Grammar) -> Tree:
 
 
 def _timed(parser: Parser, data: bytes) -> Tree:
-    deadline = time.monotonic() + SECONDS
+    deadline = time.process_time() + SECONDS + SECONDS_PER_MB * len(data) / 1e6
     try:
         return parser.parse(
             lambda offset, _: data[offset : offset + CHUNK],
-            progress_callback=lambda *_: time.monotonic() > deadline,
+            progress_callback=lambda *_: time.process_time() > deadline,
         )
     except ValueError:
         raise OutlineError("its syntax takes too long to follow") from None

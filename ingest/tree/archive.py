@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from types import TracebackType
 from typing import BinaryIO
 
@@ -15,14 +15,25 @@ _WORKER = "ingest.tree.archive_worker"
 
 
 class Archive:
-    """A zip or tar in `source`; `unpacked` bytes of its kind were read before and count towards the limit."""
+    """A zip or tar in `source`; `unpacked` bytes of its kind were read before and count towards the limit.
+
+    `sandbox` serves no other archive until this one is closed.
+    """
 
     def __init__(
-        self, source: BinaryIO | bytes, shown: str, limits: Limits, *, unpacked: int = 0, cancel: Cancel | None = None
+        self,
+        source: BinaryIO | bytes,
+        shown: str,
+        limits: Limits,
+        sandbox: Sandbox,
+        *,
+        unpacked: int = 0,
+        cancel: Cancel | None = None,
     ) -> None:
         self._source, self._shown, self._limits, self._cancel = source, shown, limits, cancel
         self._left = max(0, limits.max_unpacked_bytes - unpacked)
-        self._sandbox = Sandbox(limits)
+        self._sandbox = sandbox
+        self._running: Iterator[Message] = iter(())
         self.control: dict[str, bytes] = {}
 
     def __enter__(self) -> Archive:
@@ -31,7 +42,8 @@ class Archive:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._sandbox.close()
+        if isinstance(self._running, Generator):
+            self._running.close()  # ends the sandbox too if it is in the middle of something
 
     def entries(self) -> list[Entry]:
         """Everything in it but folders, `control` is filled; LimitError for a bomb, BrokenFileError for damage."""
@@ -63,9 +75,10 @@ class Archive:
             "max_member_bytes": self._limits.max_file_bytes,
             "max_bytes": self._left,
         }
-        for message in self._sandbox.messages(
+        self._running = self._sandbox.messages(
             _WORKER, self._source, request, name=self._shown, cancel=self._cancel, renew=True
-        ):
+        )
+        for message in self._running:
             if "error" in message:
                 raise self._error(str(message["error"]), one_line(str(message.get("detail", ""))))
             yield message

@@ -52,7 +52,7 @@ WARNING = (
     r"do(?: not|n't) (?:manually )?(?:edit|modify|change|touch)|any (?:manual )?changes? .{0,60}(?:lost|overwritten)"
     r"|edits? will be (?:lost|overwritten)|not (?:be )?edit(?:ed)? (?:by hand|manually)"
 )
-WARNING_WITHIN = 3  # lines
+WARNING_WITHIN = 5  # lines
 
 MINIFIED = frozenset((".js", ".mjs", ".cjs", ".jsx", ".css"))
 LONG_LINE = 500  # characters: nobody writes such a line of code

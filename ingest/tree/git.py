@@ -18,10 +18,10 @@ from pathlib import Path
 
 from ingest.document import CloneError, IngestCancelled, LimitError, Limits
 from ingest.sandbox import Cancel
-from ingest.tree.git_index import tracked_files
+from ingest.tree.git_index import Index, index_of, tracked_files
 from ingest.tree.git_url import GitUrl, is_git_url, parse, public_addresses
 
-__all__ = ["Clone", "clone", "is_git_url", "lfs_pointer", "submodules", "tracked_files"]
+__all__ = ["Clone", "Index", "clone", "index_of", "is_git_url", "lfs_pointer", "submodules", "tracked_files"]
 
 POLL_SECONDS = 0.1  # how soon a cancel or a passed limit is seen
 MAX_ENTRIES = 1_000_000  # of one tree; a small pack can unfold to any number

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from ingest.document import IngestError
@@ -21,8 +22,22 @@ _MODE_AT = 24
 _LINK, _SUBMODULE, _FOLDER = 0o120000, 0o160000, 0o040000
 
 
+@dataclass(frozen=True, slots=True)
+class Index:
+    """What git tracks in a work tree: its files, and the folders that are submodules."""
+
+    files: frozenset[str]
+    submodules: tuple[str, ...] = ()
+
+
 def tracked_files(folder: Path) -> frozenset[str] | None:
     """The files that git tracks in the work tree `folder`; None where that is not plain from its own .git folder."""
+    index = index_of(folder)
+    return None if index is None else index.files
+
+
+def index_of(folder: Path) -> Index | None:
+    """The index of the work tree `folder`; None where it is not plain from its own .git folder."""
     if not (folder / ".git").is_dir() or (folder / ".git").is_symlink():
         return None  # also a linked work tree: its .git is a file that points elsewhere
     try:
@@ -31,9 +46,13 @@ def tracked_files(folder: Path) -> frozenset[str] | None:
     except (IngestError, OSError):
         return None
     try:
-        return frozenset(path for path, mode in read_index(data) if mode not in (_LINK, _SUBMODULE, _FOLDER))
+        entries = list(read_index(data))
     except (ValueError, struct.error, IndexError, RecursionError):
         return None
+    return Index(
+        frozenset(path for path, mode in entries if mode not in (_LINK, _SUBMODULE, _FOLDER)),
+        tuple(path for path, mode in entries if mode == _SUBMODULE),
+    )
 
 
 def read_index(data: bytes) -> Iterator[tuple[str, int]]:

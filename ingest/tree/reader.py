@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
+from posixpath import splitext
 from typing import BinaryIO
 
 from ingest.code.map import Definition, FileFacts, repository_map
@@ -15,8 +17,8 @@ from ingest.part import Part
 from ingest.text import one_line
 from ingest.tree.archive import Archive
 from ingest.tree.entry import MAX_CONTROL_BYTES, Entry
-from ingest.tree.folder import Folder
-from ingest.tree.git import lfs_pointer, submodules
+from ingest.tree.folder import VERSION_CONTROL, Folder
+from ingest.tree.git import Index, lfs_pointer, submodules
 from ingest.tree.kinds import CODE_SUFFIXES
 from ingest.tree.selection import select
 
@@ -46,8 +48,8 @@ class TreeReader:
         self._settings, self._files, self._charge, self._progress = settings, files, charge, progress
         self._unpacked = 0
 
-    def folder(self, folder: Folder, prefix: str, tracked: frozenset[str] | None = None) -> Reading:
-        """Reads a folder; its files are shown as `prefix`/path. `tracked` files are never left out as ignored."""
+    def folder(self, folder: Folder, prefix: str, index: Index | None = None) -> Reading:
+        """Reads a folder; its files are shown as `prefix`/path. Files of git's `index` never count as ignored."""
         entries = folder.entries()
         sizes = {entry.path: entry.size for entry in entries if not entry.problem}
 
@@ -55,7 +57,7 @@ class TreeReader:
             with folder.open(path) as source:
                 return source.read(MAX_CONTROL_BYTES)
 
-        chosen, reading = _choose(entries, control, prefix, tracked)
+        chosen, reading = _choose(entries, control, prefix, index)
 
         def found() -> Iterator[tuple[str, int, Callable[[], BinaryIO | bytes]]]:
             for path in chosen:
@@ -66,7 +68,10 @@ class TreeReader:
     def archive(self, source: BinaryIO | bytes, shown: str, prefix: str, *, depth: int = 0) -> Reading:
         """The same for an archive called `shown`."""
         settings = self._settings
-        with Archive(source, shown, settings.limits, unpacked=self._unpacked, cancel=settings.cancel) as archive:
+        sandbox = self._files.spare(depth)
+        with Archive(
+            source, shown, settings.limits, sandbox, unpacked=self._unpacked, cancel=settings.cancel
+        ) as archive:
             entries = archive.entries()
             self._unpacked += sum(entry.size for entry in entries)
             chosen, reading = _choose(entries, lambda path: archive.control.get(path, b""), prefix, None)
@@ -90,6 +95,7 @@ class TreeReader:
     ) -> Reading:
         """Parses what `found` brings, in any order; the parts come in the order of `chosen`."""
         given: dict[str, list[Named]] = {}
+        names = _names(prefix, chosen)
         done = 0
 
         def tell(shown: str) -> None:
@@ -100,7 +106,7 @@ class TreeReader:
 
         def jobs() -> Iterator[Job]:
             for path, size, open_file in found:
-                shown = _shown(prefix, path)
+                shown = names[path]
                 try:
                     nested = self._look(open_file, shown, depth + 1, among_code=reading.has_code)
                 except IngestCancelled:
@@ -126,7 +132,7 @@ class TreeReader:
                 self._charge(job.shown, outcome)
                 given[job.shown] = [(job.shown, outcome)]
             tell(job.shown)
-        reading.parts = [named for path in chosen for named in given.get(_shown(prefix, path), ())]
+        reading.parts = [named for path in chosen for named in given.get(names[path], ())]
         reading.unread.sort(key=lambda item: item.path)
         return reading
 
@@ -159,9 +165,9 @@ def map_of(parts: Sequence[Named]) -> Part | None:
 
 
 def _choose(
-    entries: Sequence[Entry], control: Callable[[str], bytes], prefix: str, tracked: frozenset[str] | None
+    entries: Sequence[Entry], control: Callable[[str], bytes], prefix: str, index: Index | None
 ) -> tuple[list[str], Reading]:
-    selection = select(entries, control, tracked=tracked)
+    selection = select(entries, control, tracked=None if index is None else index.files)
     has_code = any(suffix_of(entry.path) in CODE_SUFFIXES for entry in selection.kept)
     reading = Reading(
         has_code,
@@ -169,14 +175,14 @@ def _choose(
         list(selection.warnings),
         unread=[Unread(_shown(prefix, item.path), None, item.reason) for item in selection.left],
     )
-    if any(entry.path == ".gitmodules" and not entry.problem for entry in entries):
-        text = control(".gitmodules").decode("utf-8", "replace")
-        there = {PurePosixPath(entry.path).parts[0] for entry in entries} | {entry.path for entry in entries}
-        reading.unread += [
-            Unread(_shown(prefix, path), None, SUBMODULE_REASON)
-            for path in submodules(text)
-            if not any(entry.startswith(path + "/") for entry in there)
-        ]
+    declared = any(entry.path == ".gitmodules" and not entry.problem for entry in entries)
+    named = submodules(control(".gitmodules").decode("utf-8", "replace")) if declared else ()
+    absent = dict.fromkeys((*named, *(index.submodules if index is not None else ())))
+    for entry in entries if absent else ():
+        if PurePosixPath(entry.path).name not in VERSION_CONTROL:  # what a submodule leaves behind is not its files
+            for folder in (entry.path, *map(str, PurePosixPath(entry.path).parents)):
+                absent.pop(folder, None)
+    reading.unread += [Unread(_shown(prefix, path), None, SUBMODULE_REASON) for path in absent]
     return [entry.path for entry in selection.kept], reading
 
 
@@ -184,11 +190,28 @@ def _shown(prefix: str, path: str) -> str:
     return one_line(f"{prefix}/{path}" if prefix else path)
 
 
+def _names(prefix: str, paths: Sequence[str]) -> dict[str, str]:
+    """The display name of each path; those that only look the same are numbered."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    counts: Counter[str] = Counter()
+    for path in paths:
+        name = plain = _shown(prefix, path)
+        while name in taken:
+            counts[plain] += 1
+            stem, suffix = splitext(plain)
+            name = f"{stem} ({counts[plain] + 1}){suffix}"
+        taken.add(name)
+        names[path] = name
+    return names
+
+
 def _facts(shown: str, part: Part) -> FileFacts:
     code = part.outlined and part.format not in NOT_CODE
     lines = _Lines(part.text)
     definitions = tuple(
-        Definition(section.kind, section.title, lines.of(section.start), section.level) for section in part.sections
+        Definition(section.kind, section.title, lines.of(section.header_start), section.level)
+        for section in part.sections
     )
     return FileFacts(
         path=shown,
@@ -201,12 +224,14 @@ def _facts(shown: str, part: Part) -> FileFacts:
 
 
 class _Lines:
-    """Line numbers of rising offsets."""
+    """Line numbers of offsets that mostly rise."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at, self._line = text, 0, 1
 
     def of(self, offset: int) -> int:
+        if offset < self._at:  # a class inside the decorator of another one
+            self._line -= self._text.count("\n", offset, self._at)
         self._line += self._text.count("\n", self._at, offset)
         self._at = offset
         return self._line
