@@ -48,7 +48,9 @@ class Layout:
         return flags
 
     def rows(self, start: int, stop: int) -> list[BlockRow]:
-        """The block rows of the queries [start, stop)."""
+        """The block rows of the queries [start, stop), for a plain pattern; the others are computed in passes."""
+        if not self.pattern.plain:
+            raise ValueError(f"the pattern “{self.pattern.name}” has links or looks ahead: compile it to passes")
         return [self._row(begin, min(begin + BLOCK, stop)) for begin in range(start, stop, BLOCK)]
 
     def pairs(self, n: int) -> int:

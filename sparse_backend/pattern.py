@@ -1,8 +1,9 @@
 """Pattern: the one definition of which token may look at which.
 
-A pattern is causal and composes a sliding window with global tokens: the anchors (the document's headers) and a
-sink (its first tokens). It follows the causal form of Longformer (Beltagy et al. 2020, arXiv:2004.05150), with the
-attention sinks of StreamingLLM (Xiao et al. 2023, arXiv:2309.17453). Layouts and kernels are tested against `allows`.
+A pattern composes a sliding window with global tokens: the anchors (the document's headers) and a sink (its first
+tokens). It follows Longformer (Beltagy et al. 2020, arXiv:2004.05150), with the attention sinks of StreamingLLM (Xiao
+et al. 2023, arXiv:2309.17453), and adds the links of other papers. It looks back only, unless `causal` is off.
+Layouts, passes and kernels are tested against `allows`.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import torch
 from torch import Tensor
 
 from sparse_backend.config import UnsupportedPatternError
+from sparse_backend.links import Link
+from sparse_backend.routes import Frame
 
 PATTERNS = ("headers", "dense")
 LEVELS = {"faithful": (None, 1024), "balanced": (1024, 256), "fast": (512, 256)}
@@ -24,27 +27,60 @@ SINK = 64  # leading tokens that stay visible
 class Pattern:
     """Who sees whom while a document is read.
 
-    Query i may look at key j <= i when `i - j < window`, or `j < sink`, or j is an anchor and `anchors` is on.
-    `window` is in tokens; None means no limit, that is dense causal attention.
+    Query i may look at key j <= i when `i - j < window`, or `j < sink`, or j is an anchor and `anchors` is on, or any
+    of `links` allows it. `window` is in tokens; None means no limit, that is dense attention; 0 leaves all to `links`.
+    Bidirectional (`causal` off): j may lie ahead, the window counts on both sides, and the global tokens (sink and
+    anchors) see everything, as everything sees them.
     """
 
     name: str
     window: int | None
     sink: int = 0
     anchors: bool = False
+    causal: bool = True
+    links: tuple[Link, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.window is not None and self.window < 1:
+        if self.window is not None and self.window < (0 if self.links else 1):
             raise ValueError("window must be at least 1 token")
         if self.sink < 0:
             raise ValueError("sink must not be negative")
 
-    def allows(self, query: Tensor, key: Tensor, is_global: Tensor) -> Tensor:
-        """bool tensor, broadcast over integer positions `query` and `key`; `is_global` is aligned with `key`."""
-        visible: Tensor = torch.le(key, query)
-        if self.window is not None:
-            visible = visible & (torch.lt(query - key, self.window) | is_global)
-        return visible
+    @property
+    def plain(self) -> bool:
+        """Whether it is causal and has no links: a window and global tokens, nothing else."""
+        return self.causal and not self.links
+
+    def allows(
+        self,
+        query: Tensor,
+        key: Tensor,
+        is_global: Tensor,
+        *,
+        from_global: Tensor | None = None,
+        head: Tensor | None = None,
+        n: int | None = None,
+    ) -> Tensor:
+        """bool tensor, broadcast over integer positions `query` and `key`; `is_global` is aligned with `key`.
+
+        A pattern that is not `plain` also needs `from_global`, aligned with `query`, if it is bidirectional, and the
+        number of tokens `n` if it has links; `head` numbers broadcast too and default to 0.
+        """
+        if (self.links and n is None) or (not self.causal and from_global is None):
+            raise ValueError("a bidirectional pattern needs from_global, and one with links needs n")
+        visible = self._near(query, key, is_global)
+        for link in self.links:
+            which = torch.zeros_like(query) if head is None else head
+            visible = visible | link.allows(query, key, which, Frame(n or 0, self.causal))
+        if from_global is None or self.causal:
+            return visible & torch.le(key, query)
+        return visible | (from_global & (key >= 0))
+
+    def _near(self, query: Tensor, key: Tensor, is_global: Tensor) -> Tensor:
+        if self.window is None:
+            return (query >= 0) & (key >= 0)
+        distance = query - key
+        return torch.lt(distance if self.causal else distance.abs(), self.window) | is_global
 
     def global_tokens(self, anchors: Tensor, n: int) -> Tensor:
         """Sorted int64 indices below n that every later token sees: the sink, and the anchors where they count."""
@@ -59,7 +95,10 @@ class Pattern:
     @property
     def fingerprint(self) -> str:
         """Text that changes whenever the pattern would give other keys and values."""
-        return f"{self.name}:window={self.window}:sink={self.sink}:anchors={int(self.anchors)}"
+        text = f"{self.name}:window={self.window}:sink={self.sink}:anchors={int(self.anchors)}"
+        if not self.causal:
+            text += ":bidirectional"
+        return text + "".join(f":{link.fingerprint}" for link in self.links)
 
 
 @dataclass(frozen=True, slots=True)
