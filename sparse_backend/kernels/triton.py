@@ -1,0 +1,199 @@
+"""Triton kernel for GPUs: causal window + global tokens in one online softmax (FlashAttention-2, arXiv:2307.08691).
+
+The keys of global tokens are gathered once as a bank, so scattered headers cost no whole blocks. A tile holds the query
+heads that share a key head (GQA packing); tiles with most keys start first. Nothing larger than the output and the
+bank is allocated.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+LOG2E = 1.4426950408889634
+NO_WINDOW = 1 << 30
+MAX_GROUP = 16
+
+
+class Tile(NamedTuple):
+    """Launch parameters: query rows and keys per step, warps, software-pipeline stages."""
+
+    rows: int
+    keys: int
+    warps: int
+    stages: int
+
+
+def tile_of(dim: int) -> Tile:
+    """The fastest of those tried on an H100 (docs/log.md)."""
+    if dim <= 64:
+        return Tile(128, 128, 8, 3)
+    if dim <= 128:
+        return Tile(128, 128, 8, 2)
+    return Tile(128, 64, 8, 2)
+
+
+@triton.jit
+def _add(acc, top, total, q, k, v, visible, scale, cap, SOFTCAP: tl.constexpr, MASKED: tl.constexpr):
+    """One block of keys: scores, running maximum and sum in base 2, weighted values."""
+    s = tl.dot(q, k)
+    if SOFTCAP:
+        # tanh by one exp2: large arguments end at +-1 without overflow
+        x = s * scale * (2.0 * 1.4426950408889634) / cap
+        s = (1.0 - 2.0 / (1.0 + tl.exp2(x))) * (cap * 1.4426950408889634)
+    if MASKED:
+        s = tl.where(visible, s, float("-inf"))
+    if SOFTCAP:
+        new = tl.maximum(top, tl.max(s, 1))
+        safe = tl.where(new == float("-inf"), 0.0, new) if MASKED else new
+        p = tl.exp2(s - safe[:, None])
+    else:
+        factor = scale * 1.4426950408889634
+        new = tl.maximum(top, tl.max(s, 1) * factor)
+        safe = tl.where(new == float("-inf"), 0.0, new) if MASKED else new
+        p = tl.exp2(s * factor - safe[:, None])
+    shrink = tl.exp2(top - safe)
+    total = total * shrink + tl.sum(p, 1)
+    acc = tl.dot(p.to(v.dtype), v, acc * shrink[:, None])
+    return acc, new, total
+
+
+@triton.jit
+def _prefill(
+    Q, K, V, PLACES, OUT, LSE, SINKS, OFFSETS, COUNTS, FULL, SOME,
+    sqb, sqh, sql, skb, skh, skn, svb, svh, svn, sob, soh, sol,
+    length, bank, window, tiles, scale, cap,
+    KV_HEADS: tl.constexpr, GROUP: tl.constexpr, D: tl.constexpr, BD: tl.constexpr,
+    BQ: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
+    SOFTCAP: tl.constexpr, HAS_SINKS: tl.constexpr, HAS_LSE: tl.constexpr, STAGES: tl.constexpr,
+):
+    pid = tl.program_id(0)
+    kv = pid % KV_HEADS
+    tile = tiles - 1 - pid // KV_HEADS  # late queries see the largest bank: they start first
+    batch = tl.program_id(1)
+    offset = tl.load(OFFSETS + batch)
+    count = tl.load(COUNTS + batch)
+    first = tile * BQ
+    row = tl.arange(0, BM)
+    local = first + row // GROUP
+    head = kv * GROUP + row % GROUP
+    used = (row < BQ * GROUP) & (local < length)
+    live = used & (local < count)
+    dim = tl.arange(0, BD)
+    inside = dim < D
+    q_at = Q + batch.to(tl.int64) * sqb + head.to(tl.int64)[:, None] * sqh + local.to(tl.int64)[:, None] * sql
+    q = tl.load(q_at + dim[None, :], mask=live[:, None] & inside[None, :], other=0.0)
+    acc = tl.zeros([BM, BD], tl.float32)
+    top = tl.full([BM], float("-inf"), tl.float32)
+    total = tl.zeros([BM], tl.float32)
+    query = offset + local
+    start = offset + first
+    end = offset + tl.minimum(first + BQ, count)
+    low = tl.maximum(start - window + 1, 0)
+    col = tl.arange(0, BN)
+    k_base = K + batch.to(tl.int64) * skb + kv.to(tl.int64) * skh
+    v_base = V + batch.to(tl.int64) * svb + kv.to(tl.int64) * svh
+    places = PLACES + batch * bank
+    if end > start:
+        full = tl.load(FULL + batch * tiles + tile)  # bank blocks that every query of the tile sees
+        some = tl.load(SOME + batch * tiles + tile)  # bank blocks that any query sees
+        blocks = (end - low + BN - 1) // BN  # window blocks, laid from the end
+        base = end - blocks * BN
+        edge = (tl.maximum(end - window, low) - base + BN - 1) // BN  # blocks with keys that some query does not see
+        edge = tl.minimum(edge, blocks)
+        tail = tl.minimum((end - 1 - start + BN - 1) // BN, blocks - edge)  # blocks that reach into the triangle
+        middle = blocks - edge - tail
+        for i in tl.range(0, full + middle, num_stages=STAGES):
+            if i < full:
+                index = tl.load(places + i * BN + col)
+            else:
+                index = base + (edge + i - full) * BN + col
+            at = index.to(tl.int64)
+            k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None], other=0.0)
+            v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :], other=0.0)
+            acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
+        rest = some - full
+        for i in tl.range(0, rest + edge + tail, num_stages=1):
+            in_bank = i < rest
+            j = i - rest
+            slot = tl.where(in_bank, (full + i) * BN, base + tl.where(j < edge, j, j + middle) * BN) + col
+            there = (slot >= tl.where(in_bank, 0, low)) & (slot < tl.where(in_bank, bank, end))
+            index = tl.where(in_bank, tl.load(places + slot, mask=there & in_bank, other=0), slot)
+            there = there & ((in_bank == 0) | (index + window < end))  # what nobody sees is not read either
+            at = index.to(tl.int64)
+            k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0)
+            v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0)
+            gone = index[None, :] + window <= query[:, None]
+            visible = tl.where(in_bank, gone, (gone == 0) & (index[None, :] <= query[:, None])) & there[None, :]
+            acc, top, total = _add(acc, top, total, q, k, v, visible, scale, cap, SOFTCAP, True)
+    if HAS_SINKS:
+        sink = tl.load(SINKS + head, mask=used, other=0.0).to(tl.float32) * 1.4426950408889634
+        new = tl.maximum(top, sink)
+        shrink = tl.exp2(top - new)
+        acc = acc * shrink[:, None]
+        total = total * shrink + tl.exp2(sink - new)
+        top = new
+    seen = live & (total > 0)
+    out = tl.where(seen[:, None], acc / tl.where(seen, total, 1.0)[:, None], 0.0)
+    o_at = OUT + batch.to(tl.int64) * sob + head.to(tl.int64)[:, None] * soh + local.to(tl.int64)[:, None] * sol
+    tl.store(o_at + dim[None, :], out.to(OUT.dtype.element_ty), mask=used[:, None] & inside[None, :])
+    if HAS_LSE:
+        lse = tl.where(seen, (top + tl.log2(tl.where(seen, total, 1.0))) / 1.4426950408889634, float("-inf"))
+        tl.store(LSE + (batch * KV_HEADS * GROUP + head).to(tl.int64) * length + local, lse, mask=used)
+
+
+def prefill(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    globals_: Tensor,
+    window: int | None,
+    scale: float,
+    *,
+    offsets: Tensor | None = None,
+    counts: Tensor | None = None,
+    softcap: float = 0.0,
+    sinks: Tensor | None = None,
+    with_lse: bool = False,
+    tile: Tile | None = None,
+) -> tuple[Tensor, Tensor | None]:
+    """Query i of row b stands at offsets[b] + i and looks at the last `window` keys and the global ones before them.
+
+    q [B, Hq, L, D]; k, v [B, Hkv, N, D], last dimension contiguous, bf16 or fp16 on one GPU. globals_: int64 [G] or
+    [B, G], sorted positions on the same GPU, filled up with NO_WINDOW. offsets, counts: int32 [B] (0 and L where None):
+    rows from counts[b] on are padding and give 0. `softcap` 0 is none; sinks [Hq] join the softmax as one more score
+    without a value. Returns out [B, L, Hq, D] and, if asked for, the natural log-sum-exp float32 [B, Hq, L].
+    """
+    batch, heads, length, dim = q.shape
+    kv_heads = k.shape[1]
+    group = heads // kv_heads
+    chosen = tile or tile_of(dim)
+    per_tile = chosen.rows // group
+    tiles = -(-length // per_tile)
+    device = q.device
+    span = NO_WINDOW if window is None else window
+    offsets = torch.zeros(batch, dtype=torch.int32, device=device) if offsets is None else offsets
+    counts = torch.full((batch,), length, dtype=torch.int32, device=device) if counts is None else counts
+    places = globals_.expand(batch, -1).contiguous()
+    bank = places.shape[1]
+    begin = offsets[:, None].long() + torch.arange(tiles, device=device) * per_tile
+    last = torch.minimum(begin + per_tile, (offsets + counts)[:, None]) - 1
+    full = torch.searchsorted(places, begin - span, right=True).div(chosen.keys, rounding_mode="floor").int()
+    some = (torch.searchsorted(places, last - span, right=True) + chosen.keys - 1).div(chosen.keys, rounding_mode="floor").int()
+    out = torch.empty(batch, length, heads, dim, dtype=q.dtype, device=device)
+    lse = torch.empty(batch, heads, length, dtype=torch.float32, device=device) if with_lse else out
+    _prefill[(tiles * kv_heads, batch)](
+        q, k, v, places.int(), out, lse, q if sinks is None else sinks, offsets, counts, full, some,
+        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
+        out.stride(0), out.stride(2), out.stride(1),
+        length, bank, span, tiles, scale, softcap,
+        KV_HEADS=kv_heads, GROUP=group, D=dim, BD=triton.next_power_of_2(dim),
+        BQ=per_tile, BM=chosen.rows, BN=chosen.keys,
+        SOFTCAP=softcap > 0, HAS_SINKS=sinks is not None, HAS_LSE=with_lse, STAGES=chosen.stages,
+        num_warps=chosen.warps, num_stages=chosen.stages,
+    )
+    return out, lse if with_lse else None
