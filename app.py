@@ -269,7 +269,7 @@ def shared_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--bot", default="legal")
     command.add_argument("--pattern", default=env("PATTERN", "headers"))
     command.add_argument("--level", default=env("LEVEL", "auto"), help="auto, faithful, balanced or fast")
-    command.add_argument("--impl", default=env("IMPL", "cpu"))
+    command.add_argument("--impl", default=env("IMPL", "auto"), help="auto, cpu, triton or reference")
     command.add_argument("--json", action="store_true")
 
 

@@ -10,8 +10,9 @@ import psutil
 import torch
 
 from ingest.extras import extras
-from sparse_backend.config import BackendError, parse_impl
+from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
+from sparse_backend.gpu import chosen, missing
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.pattern import preset
 from storage import Store
@@ -45,7 +46,7 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "gpu": _gpu(),
         "model": _model(options),
         "dtype": options.dtype,
-        "kernel": parse_impl(options.impl).value,
+        "kernel": _kernel(options.impl),
         "pattern": f"{options.pattern}, level {level} ({schedule.fingerprint})",
         "data folder": str(options.data_dir.resolve()),
         "segments": f"{number} documents read, {size / 1e6:,.0f} MB",
@@ -64,8 +65,14 @@ def _has_bf16() -> bool:
 
 def _gpu() -> str:
     if not torch.cuda.is_available():
-        return "none; the CPU is used"
-    return f"{torch.cuda.get_device_name()} found, not used yet: this version computes on the CPU"
+        return "none that torch can use"
+    free, total = torch.cuda.mem_get_info()
+    return f"{torch.cuda.get_device_name()}, {free / 1e9:.1f} of {total / 1e9:.1f} GB free"
+
+
+def _kernel(name: str) -> str:
+    impl = chosen(name)
+    return f"{impl.value}: {missing(impl) or f'computes on the {impl.device.upper()}'}"
 
 
 def _model(options: ServiceOptions) -> str:

@@ -17,8 +17,8 @@ from assistant.reading import ReadDocument, Reader, ReadJob
 from assistant.tokenizer import Tokenizer
 from ingest import Limits
 from sparse_backend import Engine, EngineOptions, load_decoder
-from sparse_backend.config import parse_impl
 from sparse_backend.embedded import NAME, ensure_embedded
+from sparse_backend.gpu import chosen
 from sparse_backend.pattern import preset
 from storage import Conversation, DocumentRecord, Store
 
@@ -35,7 +35,7 @@ class ServiceOptions:
     bot: str = "legal"
     pattern: str = "headers"
     level: str = "auto"
-    impl: str = "cpu"
+    impl: str = "auto"
     dtype: str = "bfloat16"
     limits: Limits = field(default_factory=Limits)
 
@@ -49,7 +49,7 @@ class Service:
         self.profile = profile_named(options.bot)
         level = chosen_level(options)
         preset(options.pattern, level)  # a wrong name must not cost the loading of a model
-        impl = parse_impl(options.impl)
+        impl = chosen(options.impl)
         data = options.data_dir
         self.store = Store.open(data)
         embedded = options.model == EMBEDDED

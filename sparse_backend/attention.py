@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sparse_backend import gpu
 from sparse_backend.config import Impl
 from sparse_backend.kernels import cpu, reference
 from sparse_backend.layout import Layout
@@ -36,6 +37,9 @@ def sparse_attention(
     if impl is Impl.CPU:
         _need_cpu(q)
         return cpu.prefill(q, k, v, layout.rows(offset, total), layout.globals_, offset, scale)
+    if impl.device == "cuda":
+        gpu.check(q, k, impl)
+        return gpu.prefill(q, k, v, layout, offset, scale, impl)
     query = torch.arange(offset, offset + length)[:, None]
     allowed = layout.pattern.allows(query, torch.arange(total)[None, :], layout.is_global(0, total)[None, :])
     return reference.attention(q, k, v, allowed, scale)[0].transpose(0, 1)
@@ -63,6 +67,9 @@ def global_attention(
     if impl is Impl.CPU:
         _need_cpu(q)
         return cpu.global_rows(q, parts, scale, probabilities)
+    if impl.device == "cuda":
+        gpu.check(q, parts[0][0], impl)
+        return gpu.global_rows(q, parts, scale, probabilities)
     k = torch.cat([part[0] for part in parts], 1)
     v = torch.cat([part[1] for part in parts], 1)
     allowed = torch.arange(total)[None, :] <= torch.arange(total - length, total)[:, None]

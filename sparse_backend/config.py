@@ -67,6 +67,13 @@ class Impl(StrEnum):
 
     REFERENCE = "reference"
     CPU = "cpu"
+    TRITON = "triton"
+    FLEX = "flex"
+
+    @property
+    def device(self) -> str:
+        """Where it computes; the reference computes anywhere, and the engine runs it on the CPU."""
+        return "cuda" if self in (Impl.TRITON, Impl.FLEX) else "cpu"
 
 
 def parse_impl(name: str) -> Impl:
@@ -74,7 +81,7 @@ def parse_impl(name: str) -> Impl:
     try:
         return Impl(name)
     except ValueError:
-        known = ", ".join(impl.value for impl in Impl)
+        known = ", ".join(["auto", *(impl.value for impl in Impl)])
         raise UnsupportedPatternError(f"There is no implementation “{name}”; choose one of: {known}.") from None
 
 

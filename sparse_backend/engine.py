@@ -13,16 +13,18 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import psutil
 import torch
 from torch import Tensor
 
+from sparse_backend import gpu
 from sparse_backend.config import (
     BackendError,
     Cancelled,
     ContextTooLongError,
     EngineOptions,
+    Impl,
     OutOfMemoryError,
+    UnsupportedPatternError,
 )
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.layout import Layout, compile_layout
@@ -71,8 +73,15 @@ class Engine:
     """Reads documents once and answers questions on them, for any number of conversations."""
 
     def __init__(self, decoder: Decoder, options: EngineOptions) -> None:
+        if reason := gpu.missing(options.impl):
+            raise UnsupportedPatternError(reason)
+        if options.impl is Impl.FLEX:
+            raise UnsupportedPatternError(
+                "The implementation “flex” compiles anew for every length and serves benchmarks only; choose “triton”."
+            )
         self.decoder = decoder
         self.options = options
+        decoder.to(options.impl.device)
         self.schedule = preset(options.pattern, options.level)
         self.store = SegmentStore(options.segments)
         self.store.open()
@@ -143,7 +152,8 @@ class Engine:
     def _known(self, key: str) -> Segment | None:
         with self._state:
             segment = self._segments.get(key)
-        segment = segment or self.store.load(key)
+        if segment is None and (stored := self.store.load(key)):
+            segment = stored.on(self.options.impl.device)
         if segment:
             self._remember(segment)
         return segment
@@ -166,7 +176,7 @@ class Engine:
     ) -> Segment:
         n = len(token_ids)
         self._check_room(n)
-        kv = KVBuffer(self.decoder.shape, n)
+        kv = KVBuffer(self.decoder.shape, n, self.options.impl.device)
         step = ReadStep(kv, self._layouts(anchors, n), self.options.impl)
         for start in range(0, n, self.options.chunk):
             if cancel and cancel():
@@ -189,7 +199,7 @@ class Engine:
 
     def _check_room(self, n: int) -> None:
         size = self.decoder.shape.bytes(n)
-        free = psutil.virtual_memory().available
+        free = gpu.free_bytes(self.options.impl.device)
         if size > 0.8 * free:
             raise OutOfMemoryError(
                 f"Reading {n:,} tokens needs {size / 1e9:.1f} GB of memory, but {free / 1e9:.1f} GB are free; "
@@ -277,7 +287,9 @@ class Engine:
             best = max(candidates, key=lambda tail: tail.shared(tail_ids), default=None)
             shared = min(best.shared(tail_ids), most) if best else 0
             if best is None or shared == 0:
-                return Tail(segment.key, [], KVBuffer(self.decoder.shape, len(tail_ids) + 256))
+                return Tail(
+                    segment.key, [], KVBuffer(self.decoder.shape, len(tail_ids) + 256, self.options.impl.device)
+                )
             if shared < len(best.token_ids) - 1:  # another branch of the conversation may want the rest
                 return Tail(segment.key, best.token_ids[:shared], best.kv.copy(shared))
             self._tails.remove(best)

@@ -50,8 +50,8 @@ class SegmentStore:
         """Writes `segment`; raises DiskFullError or SegmentStoreError and leaves nothing behind."""
         partial = self.root / f"{segment.key}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
         tensors = {
-            "keys": segment.keys.contiguous(),
-            "values": segment.values.contiguous(),
+            "keys": segment.keys.contiguous().cpu(),
+            "values": segment.values.contiguous().cpu(),
             "token_ids": torch.tensor(segment.token_ids, dtype=torch.int32),
             "anchors": torch.tensor(segment.anchors, dtype=torch.int32),
         }

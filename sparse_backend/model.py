@@ -61,13 +61,18 @@ class Decoder:
         )
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
 
+    def to(self, device: str) -> None:
+        """Moves the weights to `device`."""
+        self._model.to(device)
+
     def forward(self, token_ids: Sequence[int], position: int, step: Step) -> Tensor | None:
         """Feeds `token_ids` from `position` on through every layer; logits [vocab] of the last one.
 
         None when the step ended the pass early (KeysComplete).
         """
-        ids = torch.tensor([list(token_ids)])
-        positions = torch.arange(position, position + len(token_ids))[None]
+        device = self._model.device
+        ids = torch.tensor([list(token_ids)], device=device)
+        positions = torch.arange(position, position + len(token_ids), device=device)[None]
         try:
             with torch.inference_mode():
                 output = self._model(

@@ -23,12 +23,14 @@ class Evidence:
     def add(self, layer: int, weights: Tensor) -> None:
         """`weights` [Hq, L, N]: the probabilities of one layer; only the last query and the first n keys count."""
         if layer >= self._first_layer:
+            self._row = self._row.to(weights.device)
             self._row += weights[:, -1, : self.n].amax(0).float()
 
     def next_token(self) -> None:
         """Closes the row of the token whose layers were just added."""
-        self._row[: self._skip] = 0
-        self._rows.append(self._row)
+        row = self._row.cpu()
+        row[: self._skip] = 0
+        self._rows.append(row)
         self._row = torch.zeros(self.n)
 
     def rows(self) -> Tensor:

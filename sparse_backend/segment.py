@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -33,8 +33,9 @@ class KVShape:
 class KVBuffer:
     """Growable keys and values, `keys` and `values` [layers, Hkv, capacity, D]; `length` tokens are valid."""
 
-    def __init__(self, shape: KVShape, capacity: int) -> None:
+    def __init__(self, shape: KVShape, capacity: int, device: str = "cpu") -> None:
         self.shape = shape
+        self.device = device
         self.length = 0
         self.keys = self._empty(capacity)
         self.values = self._empty(capacity)
@@ -64,14 +65,15 @@ class KVBuffer:
 
     def copy(self, n: int) -> KVBuffer:
         """A new buffer with the first n tokens."""
-        other = KVBuffer(self.shape, max(n, 1))
+        other = KVBuffer(self.shape, max(n, 1), self.device)
         other.keys[:, :, :n], other.values[:, :, :n] = self.keys[:, :, :n], self.values[:, :, :n]
         other.length = n
         return other
 
     def _empty(self, capacity: int) -> Tensor:
         shape = self.shape
-        return torch.empty(shape.layers, shape.kv_heads, capacity, shape.head_dim, dtype=shape.dtype)
+        sizes = shape.layers, shape.kv_heads, capacity, shape.head_dim
+        return torch.empty(sizes, dtype=shape.dtype, device=self.device)
 
     def _moved(self, old: Tensor, capacity: int) -> Tensor:
         new = self._empty(capacity)
@@ -91,6 +93,12 @@ class Segment:
 
     def __len__(self) -> int:
         return len(self.token_ids)
+
+    def on(self, device: str) -> Segment:
+        """The same segment with its keys and values on `device`."""
+        if self.keys.device.type == device:
+            return self
+        return replace(self, keys=self.keys.to(device), values=self.values.to(device))
 
 
 @dataclass(slots=True)

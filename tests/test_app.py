@@ -136,7 +136,7 @@ def test_wrong_arguments_are_refused_in_one_sentence(contract: Path, data: Path)
     refused(run(data, *ask, "What?", "--model", "/nowhere/at/all"), "/nowhere/at/all")
     refused(run(data, *ask, "What?", "--pattern", "longnet"), "headers, dense")
     refused(run(data, *ask, "What?", "--level", "sloppy"), "faithful, balanced, fast")
-    refused(run(data, *ask, "What?", "--impl", "cuda"), "reference, cpu")
+    refused(run(data, *ask, "What?", "--impl", "cuda"), "auto, reference, cpu, triton, flex")
     refused(run(data, *ask, "What?", "--bot", "poet"), "legal")
     refused(run(data, "ask", "-q", "What?", "--conversation", "0" * 32))
     assert left(data) == []

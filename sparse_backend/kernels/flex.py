@@ -1,4 +1,4 @@
-"""FlexAttention for GPUs: the same window + global tokens as `triton`, compiled by torch, for comparison and as a second way.
+"""FlexAttention for GPUs: the same window + global tokens as `triton`, compiled by torch, for comparison.
 
 The keys of global tokens stand in front of all keys as a bank, so K and V are copied once a call. Block lists come from
 positions, never from a dense mask; everything that changes between documents is a tensor, so nothing is recompiled.
@@ -83,7 +83,10 @@ def _lists(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
     counts = [(high - low).clamp(min=0) for low, high in parts]
     total = torch.stack(counts).sum(0)
     slot = torch.arange(max(1, int(total.max())), device=total.device)
-    indices, before = torch.zeros(len(total), len(slot), dtype=torch.int64, device=total.device), torch.zeros_like(total)
+    indices, before = (
+        torch.zeros(len(total), len(slot), dtype=torch.int64, device=total.device),
+        torch.zeros_like(total),
+    )
     for (low, _), count in zip(parts, counts, strict=True):
         here = (slot >= before[:, None]) & (slot < (before + count)[:, None])
         indices = torch.where(here, low[:, None] + slot - before[:, None], indices)

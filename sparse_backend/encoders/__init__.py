@@ -1,0 +1,1 @@
+"""Encoders of transformers (Longformer, BigBird, LED, Reformer) run with this backend's attention."""

@@ -1,0 +1,109 @@
+"""GPU implementations behind `attention`: what each can do, and how a layout is handed to them.
+
+Nothing here is imported on machines without a GPU: Triton comes with the CUDA build of torch only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+import psutil
+import torch
+from torch import Tensor
+
+from sparse_backend.config import Impl, UnsupportedPatternError, parse_impl
+from sparse_backend.layout import Layout
+from sparse_backend.merge import merge
+
+DTYPES = (torch.bfloat16, torch.float16)
+DIMS = (16, 256)
+MAX_GROUP = 16
+
+
+def chosen(name: str) -> Impl:
+    """The implementation called `name`; “auto” is Triton's where this machine can run it, else the CPU's.
+
+    Raises UnsupportedPatternError that lists the choices.
+    """
+    if name == "auto":
+        return Impl.CPU if missing(Impl.TRITON) else Impl.TRITON
+    return parse_impl(name)
+
+
+def free_bytes(device: str) -> int:
+    """Memory that is free where an implementation keeps keys and values."""
+    return int(torch.cuda.mem_get_info()[0] if device == "cuda" else psutil.virtual_memory().available)
+
+
+def missing(impl: Impl) -> str:
+    """Why this machine cannot run `impl`, as one sentence; empty where it can."""
+    if impl.device != "cuda":
+        return ""
+    if not torch.cuda.is_available():
+        return f"The implementation “{impl.value}” needs an NVIDIA GPU, and torch finds none; choose “cpu”."
+    if find_spec("triton") is None:
+        return f"The implementation “{impl.value}” needs Triton, which torch brings on Linux; choose “cpu”."
+    major, minor = torch.cuda.get_device_capability()
+    if major < 8:
+        return f"The implementation “{impl.value}” needs compute capability 8.0; this GPU has {major}.{minor}."
+    return ""
+
+
+def check(q: Tensor, k: Tensor, impl: Impl) -> None:
+    """Raises UnsupportedPatternError with the reason where `impl` cannot compute these tensors."""
+    dim, group = q.shape[-1], q.shape[0] // k.shape[0]
+    reason = missing(impl)
+    if not reason and q.device.type != "cuda":
+        reason = f"The implementation “{impl.value}” computes on the GPU; the tensors are on {q.device}."
+    if not reason and q.dtype not in DTYPES:
+        reason = f"The implementation “{impl.value}” computes bfloat16 and float16, not {q.dtype}."
+    if not reason and not DIMS[0] <= dim <= DIMS[1]:
+        reason = f"The implementation “{impl.value}” takes heads of {DIMS[0]} to {DIMS[1]} numbers, not {dim}."
+    if not reason and group > MAX_GROUP:
+        reason = f"The implementation “{impl.value}” takes at most {MAX_GROUP} query heads a key head, not {group}."
+    if reason:
+        raise UnsupportedPatternError(reason)
+
+
+def prefill(q: Tensor, k: Tensor, v: Tensor, layout: Layout, offset: int, scale: float, impl: Impl) -> Tensor:
+    """Arguments as `attention.sparse_attention`, on the GPU; returns [L, Hq, D]."""
+    if not layout.pattern.plain:
+        raise UnsupportedPatternError(
+            f"The pattern “{layout.pattern.name}” is computed on the CPU only; choose the implementation “cpu”."
+        )
+    q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
+    globals_, window = layout.globals_.to(q.device), layout.pattern.window
+    if impl is Impl.FLEX:
+        from sparse_backend.kernels import flex
+
+        planned = flex.plan(globals_, window, q.shape[1], offset)
+        return flex.prefill(q[None], k[None], v[None], planned, scale)[0].transpose(0, 1)
+    from sparse_backend.kernels import triton
+
+    offsets = torch.full((1,), offset, dtype=torch.int32, device=q.device)
+    return triton.prefill(q[None], k[None], v[None], globals_, window, scale, offsets=offsets)[0][0]
+
+
+def global_rows(
+    q: Tensor, parts: Sequence[tuple[Tensor, Tensor]], scale: float, probabilities: bool
+) -> tuple[Tensor, Tensor | None]:
+    """Arguments and results as `attention.global_attention`: one split-KV pass for each part, merged."""
+    from sparse_backend.kernels.triton_rows import rows
+
+    length, heads = q.shape[1], q.shape[0]
+    outs, sums = [], []
+    for index, (k, v) in enumerate(parts):
+        first = k.shape[1] - length if index == len(parts) - 1 else k.shape[1]
+        out, lse = rows(q[None], k[None], v[None], first, scale)
+        outs.append(out[0])
+        sums.append(lse[0])
+    mixed, whole = merge(torch.stack(outs).float(), torch.stack(sums))
+    weights = None
+    if probabilities:
+        group = heads // parts[0][0].shape[0]
+        packed = q.view(-1, group * length, q.shape[2])
+        scores = torch.cat([(packed @ k.transpose(1, 2)).view(heads, length, -1).float() for k, _ in parts], -1)
+        weights = torch.exp(scores * scale - whole[..., None])
+        weights[..., -length:] *= torch.ones(length, length, device=q.device).tril()
+    return mixed.to(q.dtype).transpose(0, 1), weights
