@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading [--json] [--lengths 2048 4096 8192] [--model FOLDER]`.
+"""Benchmarks: `python -m sparse_backend.bench reading|attention [--json] [--lengths 2048 4096 8192] [--model FOLDER]`.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check
@@ -25,6 +25,7 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from sparse_backend import bench_attention
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
@@ -42,8 +43,9 @@ ANSWER = 16  # tokens generated; only the first one's time is reported
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one suite; 0, or 1 when the correctness check fails."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.bench", description=__doc__)
-    parser.add_argument("suite", choices=["reading"])
-    parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 4096, 8192])
+    parser.add_argument("suite", choices=["reading", "attention"])
+    parser.add_argument("--lengths", type=int, nargs="+", help="tokens; each suite has its own defaults")
+    parser.add_argument("--window", type=int, help="of the attention suite; 2048 on a GPU, 1024 on a CPU")
     parser.add_argument("--levels", nargs="+", default=["balanced", "fast", "faithful"], choices=list(LEVELS))
     parser.add_argument("--model", default="embedded", help="a local Hugging Face folder")
     parser.add_argument("--data-dir", default=str(HOUSE / "data"))
@@ -51,10 +53,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     parser.add_argument("--restart", nargs=2, metavar=("SEGMENTS", "LENGTH"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
+    say: Callable[[str], None] = (lambda _text: None) if options.json else partial(print, flush=True)
+    if options.suite == "attention":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        print(json.dumps(bench_attention.run(device, options.lengths, options.window, say)))
+        return 0
+    options.lengths = options.lengths or [2048, 4096, 8192]
     folder = str(ensure_embedded(Path(options.data_dir) / "models")) if options.model == "embedded" else options.model
     if options.restart:
         return _restarted(options, folder)
-    say: Callable[[str], None] = (lambda _text: None) if options.json else print
     error = check()
     if error > 1.0:
         print(f"the CPU kernel disagrees with the reference ({error:.2f} of the tolerance)", file=sys.stderr)

@@ -21,10 +21,11 @@ from sparse_backend.kernels import reference
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.pattern import Pattern
 
-GPU_LENGTHS = (4096, 32_768, 131_072, 524_288, 1_048_576)
+GPU_LENGTHS = (4096, 8192, 32_768, 131_072, 524_288, 1_048_576)
 CPU_LENGTHS = (8192, 16_384, 32_768, 65_536)
 GPU_SHAPE = (32, 8, 128)  # query heads, key heads, width: a layer of Llama-3.1-8B
 CPU_SHAPE = (9, 3, 64)  # a layer of SmolLM2-135M
+CPU_HEADERS = 128  # at every length, so that the growth of time with tokens shows
 Run = Callable[[], Tensor]
 
 
@@ -70,6 +71,7 @@ def error(q: Tensor, k: Tensor, v: Tensor, layout: Layout, out: Tensor) -> float
 def run(device: str, lengths: list[int] | None, window: int | None, say: Callable[[str], None]) -> dict[str, Any]:
     """All rows of the table, and the matmul ceiling of the same run."""
     gpu = device == "cuda"
+    torch.manual_seed(0)
     shape = GPU_SHAPE if gpu else CPU_SHAPE
     ceiling = _ceiling(device)
     say(f"bf16 matmul {ceiling:.1f} TFLOP/s")
@@ -77,7 +79,14 @@ def run(device: str, lengths: list[int] | None, window: int | None, say: Callabl
     for n in lengths or (GPU_LENGTHS if gpu else CPU_LENGTHS):
         rows.append(_row(shape, n, window or (2048 if gpu else 1024), device, ceiling))
         say("  ".join(f"{name} {value}" for name, value in rows[-1].items()))
-    result: dict[str, Any] = {"device": device, "shape": shape, "matmul_tflops": round(ceiling, 2), "attention": rows}
+    name = torch.cuda.get_device_name() if gpu else f"{torch.get_num_threads()} CPU threads"
+    result: dict[str, Any] = {
+        "device": name,
+        "torch": torch.__version__,
+        "shape": shape,
+        "matmul_tflops": round(ceiling, 2),
+        "attention": rows,
+    }
     if not gpu and len(rows) > 1:
         first, last = rows[0], rows[-1]
         growth = math.log(last["cpu_ms"] / first["cpu_ms"]) / math.log(last["tokens"] / first["tokens"])
@@ -88,7 +97,8 @@ def run(device: str, lengths: list[int] | None, window: int | None, say: Callabl
 def _row(shape: tuple[int, int, int], n: int, window: int, device: str, ceiling: float) -> dict[str, Any]:
     q, k, v = inputs(shape, n, device)
     pattern = Pattern("headers", window, 64, anchors=True)
-    layout = compile_layout(pattern, header_anchors(n), n)
+    anchors = header_anchors(n) if device == "cuda" else torch.arange(0, n, n // CPU_HEADERS)
+    layout = compile_layout(pattern, anchors, n)
     useful = 4 * shape[0] * shape[2] * useful_pairs(layout, n)
     row: dict[str, Any] = {"tokens": n, "window": window, "globals": len(layout.globals_)}
     for name, make, times in _peers(q, k, v, layout, device):
@@ -120,7 +130,8 @@ def _peers(q: Tensor, k: Tensor, v: Tensor, layout: Layout, device: str) -> list
     n = q.shape[1]
 
     def ours(impl: Impl) -> Callable[[], Run]:
-        return lambda: lambda: sparse_attention(q, k, v, layout, impl=impl)
+        ready = layout.on(device)
+        return lambda: lambda: sparse_attention(q, k, v, ready, impl=impl)
 
     if device == "cpu":
         return [("cpu", ours(Impl.CPU), 3), ("sdpa", lambda: _sdpa(q, k, v, None), 3 if n <= 16_384 else 1)]
@@ -164,18 +175,23 @@ def _ceiling(device: str) -> float:
 
 def _median(call: Callable[[], Any], device: str, times: int) -> float:
     """Milliseconds: the middle of `times` runs after one run to warm up (the check was another one)."""
-    taken: list[float] = []
     call()
+    if device == "cuda":
+        return _median_on_gpu(call, times)
+    taken: list[float] = []
     for _ in range(times):
-        if device == "cuda":
-            start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-            start.record()
-            call()
-            stop.record()
-            torch.cuda.synchronize()
-            taken.append(start.elapsed_time(stop))
-        else:
-            begin = time.perf_counter()
-            call()
-            taken.append(1000 * (time.perf_counter() - begin))
+        begin = time.perf_counter()
+        call()
+        taken.append(1000 * (time.perf_counter() - begin))
     return sorted(taken)[times // 2]
+
+
+def _median_on_gpu(call: Callable[[], Any], times: int) -> float:
+    """Calls are queued without waiting, as layers of a model are, so that the GPU's time is measured, not Python's."""
+    events = [[torch.cuda.Event(enable_timing=True) for _ in range(2)] for _ in range(times)]  # type: ignore[no-untyped-call]
+    for start, stop in events:
+        start.record()
+        call()
+        stop.record()
+    torch.cuda.synchronize()
+    return sorted(float(start.elapsed_time(stop)) for start, stop in events)[times // 2]

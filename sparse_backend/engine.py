@@ -194,7 +194,8 @@ class Engine:
         layers = self.decoder.shape.layers
         patterns = [self.schedule.of(layer, layers) for layer in range(layers)]
         indices = torch.tensor(anchors, dtype=torch.int64)
-        compiled = {pattern: compile_layout(pattern, indices, n) for pattern in set(patterns)}
+        device = self.options.impl.device
+        compiled = {pattern: compile_layout(pattern, indices, n).on(device) for pattern in set(patterns)}
         return [compiled[pattern] for pattern in patterns]
 
     def _check_room(self, n: int) -> None:

@@ -6,7 +6,9 @@ Nothing here is imported on machines without a GPU: Triton comes with the CUDA b
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from importlib.util import find_spec
+from typing import Any
 
 import psutil
 import torch
@@ -36,6 +38,7 @@ def free_bytes(device: str) -> int:
     return int(torch.cuda.mem_get_info()[0] if device == "cuda" else psutil.virtual_memory().available)
 
 
+@lru_cache(maxsize=len(Impl))
 def missing(impl: Impl) -> str:
     """Why this machine cannot run `impl`, as one sentence; empty where it can."""
     if impl.device != "cuda":
@@ -73,16 +76,27 @@ def prefill(q: Tensor, k: Tensor, v: Tensor, layout: Layout, offset: int, scale:
             f"The pattern “{layout.pattern.name}” is computed on the CPU only; choose the implementation “cpu”."
         )
     q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
-    globals_, window = layout.globals_.to(q.device), layout.pattern.window
+    window = layout.pattern.window
     if impl is Impl.FLEX:
         from sparse_backend.kernels import flex
 
-        planned = flex.plan(globals_, window, q.shape[1], offset)
+        planned = flex.plan(layout.globals_.to(q.device), window, q.shape[1], offset)
         return flex.prefill(q[None], k[None], v[None], planned, scale)[0].transpose(0, 1)
     from sparse_backend.kernels import triton
 
-    offsets = torch.full((1,), offset, dtype=torch.int32, device=q.device)
-    return triton.prefill(q[None], k[None], v[None], globals_, window, scale, offsets=offsets)[0][0]
+    group, dim, fast = q.shape[0] // k.shape[0], q.shape[2], triton.can_use_tma(k, v)
+    planned = _plan(layout, str(q.device), q.shape[1], offset, group, dim, fast)
+    return triton.prefill(q[None], k[None], v[None], planned.places, window, scale, planned=planned)[0][0]
+
+
+@lru_cache(maxsize=8)
+def _plan(layout: Layout, device: str, length: int, offset: int, group: int, dim: int, tma: bool) -> Any:
+    """The Triton kernel's plan for one chunk, which all layers of one layout share."""
+    from sparse_backend.kernels import triton
+
+    begin, count = (torch.tensor([number], dtype=torch.int32, device=device) for number in (offset, length))
+    tile = triton.tile_of(dim, length, tma)
+    return triton.plan(layout.globals_.to(device), layout.pattern.window, length, begin, count, group, tile)
 
 
 def global_rows(
@@ -102,7 +116,7 @@ def global_rows(
     weights = None
     if probabilities:
         group = heads // parts[0][0].shape[0]
-        packed = q.view(-1, group * length, q.shape[2])
+        packed = q.reshape(-1, group * length, q.shape[2])
         scores = torch.cat([(packed @ k.transpose(1, 2)).view(heads, length, -1).float() for k, _ in parts], -1)
         weights = torch.exp(scores * scale - whole[..., None])
         weights[..., -length:] *= torch.ones(length, length, device=q.device).tril()

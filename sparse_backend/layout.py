@@ -47,6 +47,10 @@ class Layout:
         flags[self.globals_[low:high] - start] = True
         return flags
 
+    def on(self, device: str) -> Layout:
+        """The same layout with its global tokens on `device`, where a kernel reads them."""
+        return Layout(self.pattern, self.globals_.to(device))
+
     def rows(self, start: int, stop: int) -> list[BlockRow]:
         """The block rows of the queries [start, stop), for a plain pattern; the others are computed in passes."""
         if not self.pattern.plain:

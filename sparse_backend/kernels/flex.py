@@ -43,8 +43,8 @@ def plan(globals_: Tensor, window: int | None, queries: int, offset: int) -> tup
     last = high // BLOCK + 1
     full_from, full_to = torch.minimum(full_from, last), torch.minimum(full_to, last)
     full_to = torch.maximum(full_to, full_from)
-    full = _lists([(torch.zeros_like(first), bank_full), (slots + full_from, slots + full_to)])
-    partial = _lists([(bank_full, bank_some), (slots + first, slots + full_from), (slots + full_to, slots + last)])
+    full = [(torch.zeros_like(first), bank_full), (slots + full_from, slots + full_to)]
+    partial = [(bank_full, bank_some), (slots + first, slots + full_from), (slots + full_to, slots + last)]
     bank = torch.tensor(slots * BLOCK, device=device)
     reach = torch.tensor(span, device=device)
     start = torch.tensor(offset, device=device)
@@ -56,8 +56,8 @@ def plan(globals_: Tensor, window: int | None, queries: int, offset: int) -> tup
         return torch.where(key < bank, banked <= query - reach, (index <= query) & (index > query - reach))
 
     mask = BlockMask.from_kv_blocks(
-        *partial,
-        *full,
+        *_lists(partial, slots + -(-total // BLOCK)),
+        *_lists(full, slots + -(-total // BLOCK)),
         BLOCK_SIZE=BLOCK,
         mask_mod=visible,
         seq_lengths=(queries, slots * BLOCK + total),
@@ -78,11 +78,14 @@ def prefill(q: Tensor, k: Tensor, v: Tensor, planned: tuple[BlockMask, Tensor], 
     return out
 
 
-def _lists(parts: list[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Ranges [low, high) of blocks, several for each row -> counts [1, 1, rows] and indices [1, 1, rows, most]."""
+def _lists(parts: list[tuple[Tensor, Tensor]], width: int) -> tuple[Tensor, Tensor]:
+    """Ranges [low, high) of blocks, several for each row -> counts [1, 1, rows] and indices [1, 1, rows, width].
+
+    `width` is common to full and partial lists: the compiled kernel walks both with one stride.
+    """
     counts = [(high - low).clamp(min=0) for low, high in parts]
     total = torch.stack(counts).sum(0)
-    slot = torch.arange(max(1, int(total.max())), device=total.device)
+    slot = torch.arange(width, device=total.device)
     indices, before = (
         torch.zeros(len(total), len(slot), dtype=torch.int64, device=total.device),
         torch.zeros_like(total),

@@ -7,34 +7,74 @@ bank is allocated.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
+from triton.tools.tensor_descriptor import TensorDescriptor
 
 LOG2E = 1.4426950408889634
 NO_WINDOW = 1 << 30
 MAX_GROUP = 16
+_LONG = 1 << 18  # queries from which wider blocks of keys pay
 
 
 class Tile(NamedTuple):
-    """Launch parameters: query rows and keys per step, warps, software-pipeline stages."""
+    """Launch parameters: query rows and keys per step, warps, pipeline stages, loads by Hopper's copy engine (TMA)."""
 
     rows: int
     keys: int
     warps: int
     stages: int
+    tma: bool = False
 
 
-def tile_of(dim: int) -> Tile:
+def tile_of(dim: int, length: int, tma: bool) -> Tile:
     """The fastest of those tried on an H100 (docs/log.md)."""
-    if dim <= 64:
-        return Tile(128, 128, 8, 3)
-    if dim <= 128:
-        return Tile(128, 128, 8, 2)
-    return Tile(128, 64, 8, 2)
+    if dim > 128:
+        return Tile(128, 64, 8, 2, tma)
+    if dim > 64:
+        return Tile(128, 128, 8, 3, tma) if tma and length >= _LONG else Tile(128, 64, 8, 3, tma)
+    return Tile(128, 128, 8, 3, tma)
+
+
+class Plan(NamedTuple):
+    """What a launch derives from positions alone, the same for every layer: see `plan`."""
+
+    tile: Tile
+    places: Tensor  # int64 [B, G]
+    indices: Tensor  # the same, int32
+    offsets: Tensor  # int32 [B]
+    counts: Tensor  # int32 [B]
+    full: Tensor  # int32 [B, tiles]: bank blocks that every query of the tile sees
+    some: Tensor  # int32 [B, tiles]: bank blocks that any query sees
+
+
+def plan(
+    globals_: Tensor, window: int | None, length: int, offsets: Tensor, counts: Tensor, group: int, tile: Tile
+) -> Plan:
+    """For `prefill` (which see) with `group` query heads to a key head; nothing here waits for the GPU."""
+    places = globals_.expand(len(offsets), -1).contiguous()
+    per_tile = tile.rows // group
+    tiles = torch.arange(-(-length // per_tile), device=places.device)
+    span = NO_WINDOW if window is None else window
+    begin = offsets[:, None].long() + tiles * per_tile
+    last = torch.minimum(begin + per_tile, (offsets + counts)[:, None]) - 1
+    full = torch.searchsorted(places, begin - span, right=True) // tile.keys
+    some = (torch.searchsorted(places, last - span, right=True) + tile.keys - 1) // tile.keys
+    return Plan(tile, places, places.int(), offsets, counts, full.int(), some.int())
+
+
+def can_use_tma(*tensors: Tensor) -> bool:
+    """Whether the copy engine of this GPU can load blocks of these tensors: Hopper on, rows on 16 bytes."""
+    if not tensors[0].is_cuda or torch.cuda.get_device_capability(tensors[0].device)[0] < 9:
+        return False
+    return all(
+        x.data_ptr() % 16 == 0 and all(stride * x.element_size() % 16 == 0 for stride in x.stride()[:-1])
+        for x in tensors
+    )
 
 
 @triton.jit
@@ -62,49 +102,15 @@ def _add(acc, top, total, q, k, v, visible, scale, cap, SOFTCAP: tl.constexpr, M
     return acc, new, total
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "bank", "window", "tiles"])  # one compilation for all documents
 def _prefill(
-    Q,
-    K,
-    V,
-    PLACES,
-    OUT,
-    LSE,
-    SINKS,
-    OFFSETS,
-    COUNTS,
-    FULL,
-    SOME,
-    sqb,
-    sqh,
-    sql,
-    skb,
-    skh,
-    skn,
-    svb,
-    svh,
-    svn,
-    sob,
-    soh,
-    sol,
-    length,
-    bank,
-    window,
-    tiles,
-    scale,
-    cap,
-    KV_HEADS: tl.constexpr,
-    GROUP: tl.constexpr,
-    D: tl.constexpr,
-    BD: tl.constexpr,
-    BQ: tl.constexpr,
-    BM: tl.constexpr,
-    BN: tl.constexpr,
-    SOFTCAP: tl.constexpr,
-    HAS_SINKS: tl.constexpr,
-    HAS_LSE: tl.constexpr,
-    STAGES: tl.constexpr,
-):
+    Q, K, V, KT, VT, KB, VB, PLACES, OUT, LSE, SINKS, OFFSETS, COUNTS, FULL, SOME,
+    sqb, sqh, sql, skb, skh, skn, svb, svh, svn, sob, soh, sol,
+    length, bank, window, tiles, scale, cap,
+    KV_HEADS: tl.constexpr, GROUP: tl.constexpr, D: tl.constexpr, BD: tl.constexpr,
+    BQ: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
+    SOFTCAP: tl.constexpr, HAS_SINKS: tl.constexpr, HAS_LSE: tl.constexpr, TMA: tl.constexpr, STAGES: tl.constexpr,
+):  # fmt: skip
     pid = tl.program_id(0)
     kv = pid % KV_HEADS
     tile = tiles - 1 - pid // KV_HEADS  # late queries see the largest bank: they start first
@@ -141,15 +147,25 @@ def _prefill(
         edge = tl.minimum(edge, blocks)
         tail = tl.minimum((end - 1 - start + BN - 1) // BN, blocks - edge)  # blocks that reach into the triangle
         middle = blocks - edge - tail
-        for i in tl.range(0, full + middle, num_stages=STAGES):
-            if i < full:
-                index = tl.load(places + i * BN + col)
-            else:
-                index = base + (edge + i - full) * BN + col
-            at = index.to(tl.int64)
-            k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None], other=0.0)
-            v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :], other=0.0)
-            acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
+        if TMA:
+            for i in tl.range(0, full, num_stages=STAGES):
+                k = tl.trans(KB.load([batch, kv, i * BN, 0]).reshape(BN, BD))
+                v = VB.load([batch, kv, i * BN, 0]).reshape(BN, BD)
+                acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
+            for i in tl.range(0, middle, num_stages=STAGES):
+                k = tl.trans(KT.load([batch, kv, base + (edge + i) * BN, 0]).reshape(BN, BD))
+                v = VT.load([batch, kv, base + (edge + i) * BN, 0]).reshape(BN, BD)
+                acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
+        else:
+            for i in tl.range(0, full + middle, num_stages=STAGES):
+                if i < full:
+                    index = tl.load(places + i * BN + col)
+                else:
+                    index = base + (edge + i - full) * BN + col
+                at = index.to(tl.int64)
+                k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None], other=0.0)
+                v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :], other=0.0)
+                acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
         rest = some - full
         for i in tl.range(0, rest + edge + tail, num_stages=1):
             in_bank = i < rest
@@ -194,69 +210,49 @@ def prefill(
     sinks: Tensor | None = None,
     with_lse: bool = False,
     tile: Tile | None = None,
+    planned: Plan | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Query i of row b stands at offsets[b] + i and looks at the last `window` keys and the global ones before them.
 
     q [B, Hq, L, D]; k, v [B, Hkv, N, D], last dimension contiguous, bf16 or fp16 on one GPU. globals_: int64 [G] or
     [B, G], sorted positions on the same GPU, filled up with NO_WINDOW. offsets, counts: int32 [B] (0 and L where None):
-    rows from counts[b] on are padding and give 0. `softcap` 0 is none; sinks [Hq] join the softmax as one more score
-    without a value. Returns out [B, L, Hq, D] and, if asked for, the natural log-sum-exp float32 [B, Hq, L].
+    rows from counts[b] on are padding and give 0. `planned` replaces globals_, offsets, counts and tile. `softcap` 0 is
+    none; sinks [Hq] join the softmax as one more score without a value. Returns out [B, L, Hq, D] and, if asked for,
+    the natural log-sum-exp float32 [B, Hq, L].
     """
     batch, heads, length, dim = q.shape
     kv_heads = k.shape[1]
     group = heads // kv_heads
-    chosen = tile or tile_of(dim)
-    per_tile = chosen.rows // group
-    tiles = -(-length // per_tile)
-    device = q.device
-    span = NO_WINDOW if window is None else window
-    offsets = torch.zeros(batch, dtype=torch.int32, device=device) if offsets is None else offsets
-    counts = torch.full((batch,), length, dtype=torch.int32, device=device) if counts is None else counts
-    places = globals_.expand(batch, -1).contiguous()
-    bank = places.shape[1]
-    begin = offsets[:, None].long() + torch.arange(tiles, device=device) * per_tile
-    last = torch.minimum(begin + per_tile, (offsets + counts)[:, None]) - 1
-    full = torch.searchsorted(places, begin - span, right=True).div(chosen.keys, rounding_mode="floor").int()
-    reach = torch.searchsorted(places, last - span, right=True) + chosen.keys - 1
-    some = reach.div(chosen.keys, rounding_mode="floor").int()
+    chosen = tile or tile_of(dim, length, can_use_tma(k, v))
+    if planned is None:
+        start = torch.zeros(batch, dtype=torch.int32, device=q.device) if offsets is None else offsets
+        count = torch.full((batch,), length, dtype=torch.int32, device=q.device) if counts is None else counts
+        planned = plan(globals_, window, length, start, count, group, chosen)
+    chosen, places = planned.tile, planned.places
+    per_tile, span = chosen.rows // group, NO_WINDOW if window is None else window
+    tiles, bank, device = planned.full.shape[1], places.shape[1], q.device
     out = torch.empty(batch, length, heads, dim, dtype=q.dtype, device=device)
+    copies: tuple[Any, ...] = (q, q, q, q)
+    if chosen.tma:
+        copies = _described(k, v, places, chosen.keys)
     lse = torch.empty(batch, heads, length, dtype=torch.float32, device=device) if with_lse else out
     _prefill[(tiles * kv_heads, batch)](
-        q,
-        k,
-        v,
-        places.int(),
-        out,
-        lse,
-        q if sinks is None else sinks,
-        offsets,
-        counts,
-        full,
-        some,
-        *q.stride()[:3],
-        *k.stride()[:3],
-        *v.stride()[:3],
-        out.stride(0),
-        out.stride(2),
-        out.stride(1),
-        length,
-        bank,
-        span,
-        tiles,
-        scale,
-        softcap,
-        KV_HEADS=kv_heads,
-        GROUP=group,
-        D=dim,
-        BD=triton.next_power_of_2(dim),
-        BQ=per_tile,
-        BM=chosen.rows,
-        BN=chosen.keys,
-        SOFTCAP=softcap > 0,
-        HAS_SINKS=sinks is not None,
-        HAS_LSE=with_lse,
-        STAGES=chosen.stages,
-        num_warps=chosen.warps,
-        num_stages=chosen.stages,
-    )
+        q, k, v, *copies, planned.indices, out, lse, q if sinks is None else sinks,
+        planned.offsets, planned.counts, planned.full, planned.some,
+        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
+        out.stride(0), out.stride(2), out.stride(1),
+        length, bank, span, tiles, scale, softcap,
+        KV_HEADS=kv_heads, GROUP=group, D=dim, BD=triton.next_power_of_2(dim),
+        BQ=per_tile, BM=chosen.rows, BN=chosen.keys,
+        SOFTCAP=softcap > 0, HAS_SINKS=sinks is not None, HAS_LSE=with_lse, TMA=chosen.tma, STAGES=chosen.stages,
+        num_warps=chosen.warps, num_stages=chosen.stages,
+    )  # fmt: skip
     return out, lse if with_lse else None
+
+
+def _described(k: Tensor, v: Tensor, places: Tensor, keys: int) -> tuple[TensorDescriptor, ...]:
+    """TMA descriptors of k, v and of the bank: their rows at `places` [B, G], copied side by side."""
+    at = places.clamp(max=k.shape[2] - 1)[:, None, :, None].expand(-1, k.shape[1], -1, k.shape[3])
+    banks = [x.gather(2, at) for x in (k, v)] if places.shape[1] else [k, v]
+    box = [1, 1, keys, triton.next_power_of_2(k.shape[3])]
+    return tuple(TensorDescriptor.from_tensor(x, box) for x in (k, v, *banks))

@@ -15,7 +15,7 @@ BLOCK = 128  # keys in a listed block
 _PROGRAMS = 264  # two for each multiprocessor of an H100
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["length", "keys", "first", "listed", "splits"])  # one compilation for all contexts
 def _split(
     Q, K, V, BLOCKS, COUNTS, PART, TOP,
     sqb, sqh, sql, skb, skh, skn, svb, svh, svn,
@@ -72,7 +72,7 @@ def _split(
     tl.store(TOP + place, tl.where(seen, top + tl.log2(tl.where(seen, total, 1.0)), float("-inf")), mask=live)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["rows", "splits", "length"])
 def _merge(PART, TOP, OUT, LSE, rows, splits, length, D: tl.constexpr, BD: tl.constexpr):
     """One row [heads, length] of one batch entry: the splits' results, weighted by their sums."""
     row = tl.program_id(0).to(tl.int64)
@@ -129,13 +129,13 @@ def rows(
     if blocks is not None and counts is None:
         sizes = torch.full((batch, kv_heads), most, dtype=torch.int32, device=q.device)
     width = triton.next_power_of_2(dim)
+    stages = 3 if width <= 128 else 1  # what 227 KB of shared memory hold
     _split[(tiles * splits, kv_heads, batch)](
         q, k, v, names, sizes, part, top,
         *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         length, keys, first, most, splits, scale,
         GROUP=group, D=dim, BD=width, BM=height, BN=BLOCK,
-        LISTS=blocks is not None, STAGES=3 if width <= 128 else 2,
-        num_warps=4, num_stages=3 if width <= 128 else 2,
+        LISTS=blocks is not None, STAGES=stages, num_warps=4, num_stages=stages,
     )  # fmt: skip
     _merge[(batch * heads * length,)](
         part, top, out, lse, batch * heads * length, splits, length, D=dim, BD=width, num_warps=4

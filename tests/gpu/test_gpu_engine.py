@@ -1,0 +1,63 @@
+"""The engine on the GPU: reads, answers, keeps and gives evidence as it does on the CPU."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sparse_backend.attention import global_attention, sparse_attention
+from sparse_backend.config import Impl, UnsupportedPatternError
+from sparse_backend.engine import Engine
+from sparse_backend.layout import compile_layout
+from sparse_backend.pattern import Pattern
+from tests.tiny import engine, llama, load, save, tokens
+
+pytestmark = pytest.mark.gpu
+DOC = tokens(90)
+ANCHORS = [0, 20, 41, 66]
+
+
+def _answer(made: Engine) -> tuple[tuple[int, ...], torch.Tensor, int]:
+    read = made.read(DOC, ANCHORS)
+    asked = made.ask(read.segment, [5, 6, 7, 8], stop_ids=frozenset(), max_new_tokens=8)
+    while True:
+        try:
+            next(asked)
+        except StopIteration as end:
+            return end.value.token_ids, end.value.evidence, read.cached_tokens
+
+
+def test_reads_answers_and_keeps(tmp_path: Path) -> None:
+    folder = save(tmp_path / "model", llama(num_hidden_layers=2, hidden_size=192, head_dim=32))
+    ours = _answer(engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON))
+    theirs = _answer(engine(load(folder, torch.bfloat16), tmp_path / "cpu", impl=Impl.CPU))
+    exact = _answer(engine(load(folder, torch.float32), tmp_path / "exact", impl=Impl.REFERENCE))
+    errors = [float((answer[1][0] - exact[1][0]).abs().max()) for answer in (ours, theirs)]
+    assert ours[0][0] == exact[0][0]
+    assert errors[0] < 2 * errors[1] + 0.02
+    again = _answer(engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON))
+    assert again[2] == len(DOC) and again[0] == ours[0]
+
+
+def test_global_rows_and_their_probabilities() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(heads, 900, 64, device="cuda", dtype=torch.bfloat16) for heads in (6, 2, 2))
+    parts = [(k[:, :500], v[:, :500]), (k[:, 500:860], v[:, 500:860]), (k[:, 860:], v[:, 860:])]
+    ours, weights = global_attention(q[:, -9:], parts, impl=Impl.TRITON, probabilities=True)
+    on_cpu = [tuple(x.cpu().double() for x in part) for part in parts]
+    exact, wanted = global_attention(
+        q[:, -9:].cpu().double(), [(a, b) for a, b in on_cpu], impl=Impl.REFERENCE, probabilities=True
+    )
+    assert float((ours.cpu().double() - exact).norm() / exact.norm()) < 8e-3
+    assert weights is not None and wanted is not None
+    assert float((weights.cpu().double() - wanted).abs().max()) < 1e-2
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_what_it_cannot_compute_is_refused_with_the_reason(dtype: torch.dtype) -> None:
+    q = torch.randn(2, 64, 32, device="cuda", dtype=dtype)
+    layout = compile_layout(Pattern("window", 16), torch.empty(0, dtype=torch.int64), 64)
+    with pytest.raises(UnsupportedPatternError, match="bfloat16"):
+        sparse_attention(q, q, q, layout, impl=Impl.TRITON)
