@@ -19,9 +19,9 @@ DOC = tokens(90)
 ANCHORS = [0, 20, 41, 66]
 
 
-def _answer(made: Engine) -> tuple[tuple[int, ...], torch.Tensor, int]:
+def _answer(made: Engine, question: list[int]) -> tuple[tuple[int, ...], torch.Tensor, int]:
     read = made.read(DOC, ANCHORS)
-    asked = made.ask(read.segment, [5, 6, 7, 8], stop_ids=frozenset(), max_new_tokens=8)
+    asked = made.ask(read.segment, question, stop_ids=frozenset(), max_new_tokens=8)
     while True:
         try:
             next(asked)
@@ -30,15 +30,18 @@ def _answer(made: Engine) -> tuple[tuple[int, ...], torch.Tensor, int]:
 
 
 def test_reads_answers_and_keeps(tmp_path: Path) -> None:
-    folder = save(tmp_path / "model", llama(num_hidden_layers=2, hidden_size=192, head_dim=32))
-    ours = _answer(engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON))
-    theirs = _answer(engine(load(folder, torch.bfloat16), tmp_path / "cpu", impl=Impl.CPU))
-    exact = _answer(engine(load(folder, torch.float32), tmp_path / "exact", impl=Impl.REFERENCE))
-    errors = [float((answer[1][0] - exact[1][0]).abs().max()) for answer in (ours, theirs)]
-    assert ours[0][0] == exact[0][0]
-    assert errors[0] < 2 * errors[1] + 0.02
-    again = _answer(engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON))
-    assert again[2] == len(DOC) and again[0] == ours[0]
+    """With initial weights of 0.1; at 0.3 a softmax is so sharp that bf16 alone moves a probability by 0.5."""
+    sizes = {"num_hidden_layers": 2, "hidden_size": 192, "head_dim": 32, "initializer_range": 0.1}
+    folder = save(tmp_path / "model", llama(**sizes))
+    ours = engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON)
+    exact = engine(load(folder, torch.float32), tmp_path / "exact", impl=Impl.REFERENCE)
+    for seed in range(4):
+        question = tokens(4, seed + 1)
+        rows = [_answer(made, question)[1][0] for made in (ours, exact)]
+        assert float((rows[0] - rows[1]).abs().max()) < 0.05  # bf16 on a CPU: at most 0.02 (docs/log.md)
+    first = _answer(ours, question)
+    again = _answer(engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON), question)
+    assert again[2] == len(DOC) and again[0] == first[0]
 
 
 def test_global_rows_and_their_probabilities() -> None:
