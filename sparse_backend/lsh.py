@@ -141,7 +141,8 @@ def _neighbours(positions: Tensor, spec: LSH) -> Tensor:
     shifts = range(-spec.before, spec.after + 1)
     if not spec.once:
         ring = positions.flatten(0, 1)
-        return torch.cat([ring.roll(-shift, 0) for shift in shifts], -1).view(*positions.shape[:2], -1)
+        turned = [torch.cat([ring[shift:], ring[:shift]]) for shift in shifts]  # farther than all round: not turned
+        return torch.cat(turned, -1).view(*positions.shape[:2], -1)
     count = positions.shape[1]
     padded = torch.nn.functional.pad(positions, (0, 0, spec.before, spec.after), value=-1)
     return torch.cat([padded[:, low : low + count] for low in range(len(shifts))], -1)
@@ -170,11 +171,13 @@ def _head(
             scores.masked_fill_(query == key, OWN)
         scores.masked_fill_(~visible, -math.inf)
         lse = torch.logsumexp(scores, -1)
-        weights = torch.exp(scores - lse[..., None]).nan_to_num(0.0)  # nan: nothing was seen
+        weights = torch.softmax(scores, -1).nan_to_num(0.0)  # nan: nothing was seen
         stands = rows[turn] >= 0
         outs[turn, rows[turn][stands]] = (weights @ v[seen[turn]])[stands]
         lses[turn, rows[turn][stands]] = lse[stands]
-    return merge(outs, lses)
+    peak = lses.amax(0).clamp(min=torch.finfo(lses.dtype).min)
+    out, lse = merge(outs, lses - peak)  # near OWN, float32 has two decimals: shares are taken near 0
+    return out, lse + peak
 
 
 def _chunk_of(positions: Tensor, n: int) -> Tensor:

@@ -44,7 +44,7 @@ def test_addresses_that_may_be_cloned(text: str, url: GitUrl) -> None:
     [
         ("http://host/x", "start with https://"),
         ("ssh://git@host/x", "start with https://"),
-        ("git@host:x/y.git", "start with https://"),
+        ("git@host:x/y.git", "give https://host/x/y.git"),
         ("git://host/x", "start with https://"),
         ("file:///etc", "start with https://"),
         ("ext::sh -c touch% /tmp/x", "start with https://"),

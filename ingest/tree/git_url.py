@@ -38,6 +38,9 @@ def is_git_url(text: str) -> bool:
 def parse(text: str) -> GitUrl:
     """`https://host/path`, with "#ref" or "@ref" after it if wanted; a CloneError that says what to do for all else."""
     shown = without_credentials(text)
+    if _SCP.match(text) and not _SCHEME.match(text):
+        host, _, path = text.partition("@")[2].partition(":")
+        raise CloneError(f"{shown} is an SSH address, which is not cloned: give https://{host}/{path.lstrip('/')}.")
     if not text.startswith("https://"):
         raise CloneError(f"{shown} is not cloned: only addresses that start with https:// are, give that one.")
     address, marked, ref = text.partition("#")

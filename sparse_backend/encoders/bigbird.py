@@ -33,7 +33,6 @@ def global_blocks(n: int, block: int) -> Tensor:
 
 def forward(
     module: Any,
-    anchors: list[int],
     hidden_states: Tensor,
     band_mask: Tensor | None = None,
     from_mask: Tensor | None = None,
@@ -41,19 +40,23 @@ def forward(
     from_blocked_mask: Tensor | None = None,
     to_blocked_mask: Tensor | None = None,
     output_attentions: bool = False,
+    global_attention_mask: Tensor | None = None,
     **_: Any,
 ) -> tuple[Tensor, None]:
     """Stands in for the forward of a BigBird `module`: hidden_states [B, n, E] -> ([B, n, E], None).
 
-    `anchors`: positions that are global beside the two blocks. Padded rows get zeros. Raises ValueError when padding
-    stands anywhere but at the end, and UnsupportedModelError in training or for output_attentions.
+    `global_attention_mask` [B, n or less], which transformers hands on from the model's call and has no use for: tokens
+    that are global beside the two blocks. Padded rows get zeros. Raises ValueError when padding stands anywhere but at
+    the end, and UnsupportedModelError in training or for output_attentions.
     """
     check_use(module.training, output_attentions)
     out = torch.zeros_like(hidden_states)
-    extra = torch.tensor(anchors, dtype=torch.int64)
+    extra = torch.empty(0, dtype=torch.int64)
     with torch.no_grad():
         for row, hidden in enumerate(hidden_states):
             real = len(hidden) if to_mask is None else real_tokens(to_mask[row].flatten() > 0)
+            if global_attention_mask is not None:
+                extra = global_attention_mask[row, :real].nonzero().flatten()
             if real:
                 out[row, :real] = _row(module, hidden[:real], len(hidden), extra)
     return out, None
