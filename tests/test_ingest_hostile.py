@@ -30,6 +30,8 @@ from ingest.document import (
     MissingFileError,
     UnsupportedFileError,
 )
+from tests.ingest_office_cases import para, word_parts
+from tests.ingest_office_cases import zipped as office
 
 SMALL = Limits(max_unpacked_bytes=3_000_000, max_file_bytes=2_000_000, max_files=500, parse_seconds=20)
 GOOD = ("good.txt", b"good words\n")
@@ -138,6 +140,15 @@ def endless() -> bytes:
     return gzip.compress(info.tobuf() + bytes(4_000_000))
 
 
+def entities(outside: str) -> bytes:
+    """A Word file whose text is an entity: a file of the machine, or words multiplied nine times by ten."""
+    parts = word_parts(para("words &z;"))
+    many = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 10))
+    value = f'SYSTEM "{outside}"' if outside else '"&a9;"'
+    head = f'<!DOCTYPE x [<!ENTITY a0 "lol">{many}<!ENTITY z {value}>]>'
+    return office({**parts, "word/document.xml": head + parts["word/document.xml"]})
+
+
 def sparse(home: Path) -> Path:
     path = home / "sparse.txt"
     with path.open("wb") as out:
@@ -236,6 +247,14 @@ CASES = [
     Case("nothing but newlines", file("a.md", b"\n" * 100_000), EmptyFileError, "nothing but white space"),
     Case("nothing but a byte order mark", file("a.txt", b"\xef\xbb\xbf"), EmptyFileError, ""),
     Case("half a character of UTF-16", file("a.txt", "words of two".encode("utf-16") + b"\x41"), files=1),
+    Case("50,000 nested elements", file("a.html", b"<div>" * 50_000 + b"words"), text="words\n"),
+    Case("a page of tags alone", file("a.html", b"<p>" * 600_000), EmptyFileError, "no text"),
+    Case("a table of one row and 400,000 cells", file("a.csv", b"w," * 400_000), files=1),
+    Case("a table of 900,000 rows", file("a.csv", b"w\n" * 900_000), files=1),
+    Case("a quotation mark that opens 1.9 MB", file("a.csv", b'a,b\n"' + b"w,1\n" * 480_000), files=1),
+    Case("a Word file with foreign entities", file("a.docx", entities("file:///etc/passwd")), BrokenFileError, "a.docx"),
+    Case("a Word file of a billion words", file("a.docx", entities("")), BrokenFileError, "a.docx"),
+    Case("markdown of 300,000 quotes", file("a.md", b"> " * 300_000 + b"words"), files=1),
     Case("a zip named .docx", file("a.docx", zipped([GOOD])), BrokenFileError, "a.docx"),
     # names
     Case("names that only look different", named(b"a\n.txt", b"a\t.txt", b"a .txt", "a\u202e .txt".encode()), files=5),

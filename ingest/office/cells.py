@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
@@ -20,7 +21,7 @@ def shown(value: str, pattern: str, *, mac_dates: bool = False) -> str:
         number = float(value)
     except ValueError:
         return value
-    if pattern in ("", "General", "@"):
+    if pattern in ("", "General", "@") or not math.isfinite(number):
         return general(number)
     try:
         if is_date_format(pattern) or is_timedelta_format(pattern):

@@ -29,6 +29,7 @@ EMBEDDED = {
     "audio": "sound recordings not read: {n}",
     "canvas": "drawings made by scripts, not read: {n}",
 }
+FALLBACK = frozenset(("video", "audio", "canvas"))  # what stands inside is shown by no browser of today
 SPOKEN = {  # inline elements whose meaning is lost without words
     "del": ("[deleted: ", "]"),
     "s": ("[struck through: ", "]"),
@@ -181,6 +182,8 @@ class Page:
             self._buffer.append(SPOKEN[tag][0])
         elif tag in EMBEDDED:
             self.lost[EMBEDDED[tag]] += 1
+            if tag in FALLBACK:
+                self._unseen, self._unseen_why = depth, tag
 
     def _end_block(self, tag: str, depth: int) -> None:
         if self._heading == depth:
