@@ -1,4 +1,4 @@
-"""E-books: chapters in the order of reading, titled by the table of contents; what cannot be read is counted or told."""
+"""E-books: chapters in reading order, titled by the table of contents; what cannot be read is counted or told."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def test_entities_are_not_loaded(tmp_path: Path) -> None:
             "META-INF/container.xml": CONTAINER.format(path="a.opf"),
             "a.opf": title + '<package xmlns="http://www.idpf.org/2007/opf"><metadata '
             'xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:title>&a;</dc:title></metadata><manifest>'
-            f'<item id="c" href="c.xhtml" media-type="{XHTML}"/></manifest><spine><itemref idref="c"/></spine></package>',
+            f'<item id="c" href="c.xhtml" media-type="{XHTML}"/></manifest>'
+            '<spine><itemref idref="c"/></spine></package>',
             "c.xhtml": chapter("<p>words</p>"),
         }), "a.epub", REQUEST).text  # fmt: skip
     except IngestError:

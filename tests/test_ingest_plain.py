@@ -107,8 +107,8 @@ def test_rst_includes_and_runs_nothing(tmp_path: Path) -> None:
     secret = tmp_path / "secret.txt"
     secret.write_text("the secret\n==========\n")
     text = (
-        f"One\n===\n\n.. include:: {secret}\n\n.. raw:: html\n   :file: {secret}\n\n.. csv-table::\n   :file: {secret}\n\n"
-        f".. literalinclude:: {secret}\n\n.. code:: python\n\n   import os\n\nTwo\n===\n\nx\n"
+        f"One\n===\n\n.. include:: {secret}\n\n.. raw:: html\n   :file: {secret}\n\n.. csv-table::\n"
+        f"   :file: {secret}\n\n.. literalinclude:: {secret}\n\n.. code:: python\n\n   import os\n\nTwo\n===\n\nx\n"
     )
     part = read(rst.read, text, "a.rst")
     assert part.text == text and titles(part) == [(1, "One"), (1, "Two")]
@@ -145,8 +145,9 @@ def test_a_line_of_a_million_words_is_one_line() -> None:
 
 
 PIECES = st.sampled_from(
-    ["# ", "## ", "===\n", "---\n", "```\n", "~~~\n", "<!--", "-->", "\n", "\n\n", ".. ", "::\n", "|", "`", "**", "1. ",
-     "(a) ", "ARTICLE I\n", "Title\n", "  ", "\t", "+++\n", "* ", "[x]: y\n", ".. include:: /etc/passwd\n", "_", "é", "\x0c"]
+    ["# ", "## ", "===\n", "---\n", "```\n", "~~~\n", "<!--", "-->", "\n", "\n\n", ".. ", "::\n", "|", "`", "**",
+     "1. ", "(a) ", "ARTICLE I\n", "Title\n", "  ", "\t", "+++\n", "* ", "[x]: y\n",
+     ".. include:: /etc/passwd\n", "_", "é", "\x0c"]
 )  # fmt: skip
 
 
