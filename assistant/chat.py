@@ -81,7 +81,7 @@ class Chat:
         engine, answer, receipt = self._bot.engine, event.answer, event.coverage
         return AnswerRecord(
             model=engine.decoder.name,
-            pattern=engine.options.pattern,
+            pattern=engine.pattern_for(len(document.read.segment)),
             level=engine.options.level,
             impl=engine.options.impl.value,
             finish_reason=answer.finish,

@@ -14,7 +14,7 @@ from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
 from sparse_backend.gpu import chosen, missing
 from sparse_backend.kvstore import SegmentStore
-from sparse_backend.pattern import preset
+from sparse_backend.presets import preset
 from storage import Store
 
 if TYPE_CHECKING:

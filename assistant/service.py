@@ -19,7 +19,7 @@ from ingest import Limits
 from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
-from sparse_backend.pattern import preset
+from sparse_backend.presets import preset
 from storage import Conversation, DocumentRecord, Store
 
 EMBEDDED = "embedded"

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sparse_backend import gpu
-from sparse_backend.config import Impl
+from sparse_backend import composed, gpu
+from sparse_backend.config import Impl, UnsupportedPatternError
 from sparse_backend.kernels import cpu, reference
 from sparse_backend.layout import Layout
 
@@ -26,22 +26,29 @@ def sparse_attention(
     """Attention under `layout` for queries at positions [offset, offset + L).
 
     q [Hq, L, D]; k, v [Hkv, N, D] with N >= offset + L (later keys are ignored); one dtype for all. `scale` defaults
-    to D ** -0.5. Returns [L, Hq, D]. Raises ValueError for shapes or dtypes that do not fit together.
+    to D ** -0.5. Returns [L, Hq, D]. Raises ValueError for shapes or dtypes that do not fit together, and
+    UnsupportedPatternError for a pattern that `impl` does not compute.
     """
     _check(q, k, v)
-    length, total = q.shape[1], offset + q.shape[1]
+    total = offset + q.shape[1]
     if offset < 0 or k.shape[1] < total:
         raise ValueError(f"queries end at {total}, but there are {k.shape[1]} keys")
     scale = q.shape[2] ** -0.5 if scale is None else scale
     k, v = k[:, :total], v[:, :total]
     if impl is Impl.CPU:
         _need_cpu(q)
+        if not layout.pattern.plain:
+            return composed.prefill(q, k, v, layout, offset, scale)
         return cpu.prefill(q, k, v, layout.rows(offset, total), layout.globals_, offset, scale)
     if impl.device == "cuda":
         gpu.check(q, k, impl)
         return gpu.prefill(q, k, v, layout, offset, scale, impl)
-    query = torch.arange(offset, offset + length)[:, None]
-    allowed = layout.pattern.allows(query, torch.arange(total)[None, :], layout.is_global(0, total)[None, :])
+    if layout.pattern.content is not None:
+        raise UnsupportedPatternError(
+            f"The pattern “{layout.pattern.name}” follows from the content and has no mask: choose “cpu”."
+        )
+    head = torch.arange(q.shape[0])[:, None, None]
+    allowed = layout.allows(torch.arange(offset, total)[:, None], torch.arange(total)[None, :], head)
     return reference.attention(q, k, v, allowed, scale)[0].transpose(0, 1)
 
 

@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading|attention [--json] [--lengths 2048 4096 8192] [--model FOLDER]`.
+"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|patterns [--json] [--lengths 2048 4096 8192] [--model FOLDER]`.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check
@@ -25,14 +25,14 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sparse_backend import bench_attention
+from sparse_backend import bench_attention, bench_encoders, pictures
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.engine import Answer, Engine, Read
 from sparse_backend.layout import compile_layout
 from sparse_backend.model import load_decoder
-from sparse_backend.pattern import LEVELS, preset
+from sparse_backend.presets import LEVELS, preset
 from sparse_backend.segment import Segment
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -43,7 +43,7 @@ ANSWER = 16  # tokens generated; only the first one's time is reported
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one suite; 0, or 1 when the correctness check fails."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.bench", description=__doc__)
-    parser.add_argument("suite", choices=["reading", "attention"])
+    parser.add_argument("suite", choices=["reading", "attention", "encoders", "patterns"])
     parser.add_argument("--lengths", type=int, nargs="+", help="tokens; each suite has its own defaults")
     parser.add_argument("--window", type=int, help="of the attention suite; 2048 on a GPU, 1024 on a CPU")
     parser.add_argument("--levels", nargs="+", default=["balanced", "fast", "faithful"], choices=list(LEVELS))
@@ -51,9 +51,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data-dir", default=str(HOUSE / "data"))
     parser.add_argument("--rounds", type=int, default=3, help="repetitions; the fastest counts")
     parser.add_argument("--json", action="store_true", help="only the JSON line")
+    parser.add_argument("--save", type=Path, metavar="PNG", help="where the picture of the patterns goes")
     parser.add_argument("--restart", nargs=2, metavar=("SEGMENTS", "LENGTH"), help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     say: Callable[[str], None] = (lambda _text: None) if options.json else partial(print, flush=True)
+    if options.suite == "patterns":
+        if options.save is None:
+            parser.error("the suite patterns draws a picture: say where with --save FILE.png")
+        pictures.save(options.save)
+        print(f"saved {options.save}")
+        return 0
+    if options.suite == "encoders":
+        print(
+            json.dumps(
+                {
+                    "cpu": _cpu_name(),
+                    "threads": torch.get_num_threads(),
+                    "encoders": bench_encoders.run(options.lengths, options.rounds, say),
+                }
+            )
+        )
+        return 0
     if options.suite == "attention":
         device = "cuda" if torch.cuda.is_available() else "cpu"
         print(json.dumps(bench_attention.run(device, options.lengths, options.window, say)))

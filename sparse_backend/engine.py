@@ -26,10 +26,11 @@ from sparse_backend.config import (
     OutOfMemoryError,
     UnsupportedPatternError,
 )
+from sparse_backend.crossover import chunk_size, effective
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.model import Decoder
-from sparse_backend.pattern import preset
+from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence
 from sparse_backend.segment import KVBuffer, Segment, Tail, segment_key
 from sparse_backend.steps import AskStep, ReadStep
@@ -106,7 +107,15 @@ class Engine:
     def key(self, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
         """The content hash under which these tokens' keys and values are kept."""
         model, impl = self.decoder.fingerprint, self.options.impl.value
-        return segment_key(model, self.schedule.fingerprint, impl, token_ids, anchors)
+        return segment_key(model, self.schedule_for(len(token_ids)).fingerprint, impl, token_ids, anchors)
+
+    def schedule_for(self, n: int) -> Schedule:
+        """How n tokens are read, see crossover.effective."""
+        return effective(self.schedule, n, self.options.impl.device)
+
+    def pattern_for(self, n: int) -> str:
+        """The name of the pattern with which n tokens are read, for receipts: “dense” for short texts."""
+        return "dense" if self.schedule_for(n).covers(n) else self.options.pattern
 
     def read(
         self,
@@ -178,12 +187,13 @@ class Engine:
         self._check_room(n)
         kv = KVBuffer(self.decoder.shape, n, self.options.impl.device)
         step = ReadStep(kv, self._layouts(anchors, n), self.options.impl)
-        for start in range(0, n, self.options.chunk):
+        size = chunk_size(self.schedule_for(n), n, self.options.impl.device, self.options.chunk)
+        for start in range(0, n, size):
             if cancel and cancel():
                 raise Cancelled("Reading was cancelled.")
             if progress:
                 progress(start, n)
-            chunk = token_ids[start : start + self.options.chunk]
+            chunk = token_ids[start : start + size]
             with self._compute:
                 self.decoder.forward(chunk, start, step)
             kv.advance(len(chunk))
@@ -192,7 +202,7 @@ class Engine:
     def _layouts(self, anchors: Sequence[int], n: int) -> list[Layout]:
         """One layout per layer; layers with the same pattern share theirs."""
         layers = self.decoder.shape.layers
-        patterns = [self.schedule.of(layer, layers) for layer in range(layers)]
+        patterns = [self.schedule_for(n).of(layer, layers) for layer in range(layers)]
         indices = torch.tensor(anchors, dtype=torch.int64)
         device = self.options.impl.device
         compiled = {pattern: compile_layout(pattern, indices, n).on(device) for pattern in set(patterns)}

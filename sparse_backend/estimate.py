@@ -16,7 +16,8 @@ from safetensors import safe_open
 from transformers import AutoConfig
 
 from sparse_backend.config import ModelNotFoundError
-from sparse_backend.pattern import Pattern, preset
+from sparse_backend.pattern import Pattern
+from sparse_backend.presets import preset
 from sparse_backend.segment import KVShape
 
 ATTENTION_COST = 3.2

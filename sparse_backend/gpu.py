@@ -13,6 +13,8 @@ from typing import Any
 import psutil
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.nn.functional import scaled_dot_product_attention
 
 from sparse_backend.config import Impl, UnsupportedPatternError, parse_impl
 from sparse_backend.layout import Layout
@@ -76,6 +78,8 @@ def prefill(q: Tensor, k: Tensor, v: Tensor, layout: Layout, offset: int, scale:
             f"The pattern “{layout.pattern.name}” is computed on the CPU only; choose the implementation “cpu”."
         )
     q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
+    if layout.pattern.window is None and not offset and impl is Impl.TRITON:
+        return _dense(q, k, v, scale)
     window = layout.pattern.window
     if impl is Impl.FLEX:
         from sparse_backend.kernels import flex
@@ -87,6 +91,14 @@ def prefill(q: Tensor, k: Tensor, v: Tensor, layout: Layout, offset: int, scale:
     group, dim, fast = q.shape[0] // k.shape[0], q.shape[2], triton.can_use_tma(k, v)
     planned = _plan(layout, str(q.device), q.shape[1], offset, group, dim, fast)
     return triton.prefill(q[None], k[None], v[None], planned.places, window, scale, planned=planned)[0][0]
+
+
+def _dense(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
+    """Dense causal attention by the fastest kernel that torch has for this GPU, cuDNN's on Hopper."""
+    best = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION]
+    with sdpa_kernel(best, set_priority=True):
+        out = scaled_dot_product_attention(q[None], k[None], v[None], is_causal=True, scale=scale, enable_gqa=True)
+    return out[0].transpose(0, 1)
 
 
 @lru_cache(maxsize=8)

@@ -35,10 +35,11 @@ class BlockRow:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """A pattern bound to one document's anchors. `globals_`: sorted int64 indices that stay visible."""
+    """A pattern bound to a document of `n` tokens. `globals_`: sorted int64 indices that stay visible."""
 
     pattern: Pattern
     globals_: Tensor
+    n: int
 
     def is_global(self, start: int, stop: int) -> Tensor:
         """bool [stop - start]: which of these positions are global."""
@@ -47,9 +48,14 @@ class Layout:
         flags[self.globals_[low:high] - start] = True
         return flags
 
+    def allows(self, query: Tensor, key: Tensor, head: Tensor) -> Tensor:
+        """bool, broadcast over positions in [-1, n) and head numbers: what the pattern names, content left out."""
+        flags = self.is_global(0, self.n)
+        return self.pattern.allows(query, key, flags[key], from_global=flags[query], head=head, n=self.n)
+
     def on(self, device: str) -> Layout:
         """The same layout with its global tokens on `device`, where a kernel reads them."""
-        return Layout(self.pattern, self.globals_.to(device))
+        return Layout(self.pattern, self.globals_.to(device), self.n)
 
     def rows(self, start: int, stop: int) -> list[BlockRow]:
         """The block rows of the queries [start, stop), for a plain pattern; the others are computed in passes."""
@@ -85,4 +91,4 @@ def compile_layout(pattern: Pattern, anchors: Tensor, n: int) -> Layout:
     """
     if anchors.numel() and (int(anchors.min()) < 0 or int(anchors.max()) >= n):
         raise ValueError(f"anchors must lie in [0, {n})")
-    return Layout(pattern, pattern.global_tokens(anchors, n))
+    return Layout(pattern, pattern.global_tokens(anchors, n), n)

@@ -8,6 +8,7 @@ merged by log-sum-exp. Time and memory are O(n * hashes * chunk).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -97,12 +98,13 @@ def attend(
     *,
     buckets: tuple[Tensor, Tensor] | None = None,
     slots: int | None = None,
+    skip: Callable[[Tensor, Tensor, Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
     """q, k, v [H, n, D] from position 0 on (k None when shared) -> [n, H, D] in q's dtype and log-sum-exp [H, n].
 
     bf16 and fp16 are computed in float32, float64 in float64. `buckets` [H, hashes, n] of the queries and of the keys
     replace hashing. Each round has `slots` places for tokens, n at least; by default n rounded up to whole chunks.
-    Who sees nothing gets 0 and -inf.
+    `skip`(query, key, head) names pairs of positions that are computed elsewhere. Who sees nothing gets 0 and -inf.
     """
     if spec.shared != (k is None):
         raise ValueError("shared LSH attention takes no keys, and any other needs them")
@@ -118,12 +120,24 @@ def attend(
     places = -(-max(n, slots or 0) // spec.chunk) * spec.chunk
     outs, lses = zip(
         *(
-            _head(queries[head], keys[head], values[head], spec, scale, _chunks(buckets, head, places, spec.chunk))
+            _head(
+                queries[head],
+                keys[head],
+                values[head],
+                spec,
+                scale,
+                _chunks(buckets, head, places, spec.chunk),
+                None if skip is None else _for_head(skip, head),
+            )
             for head in range(heads)
         ),
         strict=True,
     )
     return torch.stack(outs, 1).to(q.dtype), torch.stack(lses)
+
+
+def _for_head(skip: Callable[[Tensor, Tensor, Tensor], Tensor], head: int) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda query, key: skip(query, key, torch.tensor(head))
 
 
 def _chunks(buckets: tuple[Tensor, Tensor], head: int, places: int, chunk: int) -> tuple[Tensor, Tensor]:
@@ -149,7 +163,13 @@ def _neighbours(positions: Tensor, spec: LSH) -> Tensor:
 
 
 def _head(
-    q: Tensor, k: Tensor, v: Tensor, spec: LSH, scale: float, sorted_: tuple[Tensor, Tensor]
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    spec: LSH,
+    scale: float,
+    sorted_: tuple[Tensor, Tensor],
+    skip: Callable[[Tensor, Tensor], Tensor] | None,
 ) -> tuple[Tensor, Tensor]:
     """One head: q, k, v [n, D] -> [n, D], [n]. One round of hashing at a time."""
     n, dim = q.shape
@@ -162,6 +182,8 @@ def _head(
         visible = (query >= 0) & (key >= 0)
         if spec.causal:
             visible &= key <= query
+        if skip is not None:
+            visible &= ~skip(query, key)
         if spec.once:
             for earlier in range(turn):
                 ahead = chunk_of[1][earlier][key] - chunk_of[0][earlier][query]

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from sparse_backend.layout import BLOCK
-from sparse_backend.parts import Band, Keys, Part, Rows
+from sparse_backend.parts import Band, Keys, Listed, Part, Rows
 from sparse_backend.pattern import Pattern
 from sparse_backend.routes import Ends, Frame, Route, edges, ends_of
 
@@ -65,6 +65,13 @@ class Pass:
         low = block * self.block
         return torch.arange(low, min(low + self.block, self.frame.n)) if order is None else order[low:][: self.block]
 
+    def rows(self, low: int, high: int) -> list[int]:
+        """The blocks of queries that may hold a position in [low, high)."""
+        order = self.query_order
+        first, last = ends_of(order, self.frame.n if order is None else len(order), self.block)
+        found: list[int] = ((first < high) & (last >= low)).nonzero().flatten().tolist()
+        return found
+
     @property
     def pairs(self) -> int:
         """How many pairs are computed for the heads of one list, summed over the lists; masked pairs count too."""
@@ -103,6 +110,12 @@ def _compile(pattern: Pattern, anchors: bytes, n: int, heads: int, block: int) -
         earlier = tuple(other for other in parts[:index] if _meet(part, other))
         made.append(_pass(part, earlier, block))
     return tuple(one for one in made if len(one.blocks))
+
+
+def listed_pass(pattern: Pattern, globals_: Tensor, n: int, heads: int, listed: Listed, block: int = BLOCK) -> Pass:
+    """The pass that adds the blocks of `listed` to those of `compile_passes`; what these compute is left out."""
+    parts = _parts(pattern, globals_, Frame(n, pattern.causal), heads)
+    return _pass(listed, tuple(part for part in parts if _meet(listed, part)), block)
 
 
 def _parts(pattern: Pattern, globals_: Tensor, frame: Frame, heads: int) -> list[Part]:

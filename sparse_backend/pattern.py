@@ -13,14 +13,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from sparse_backend.config import UnsupportedPatternError
+from sparse_backend.dynamic import Dynamic
 from sparse_backend.links import Link
+from sparse_backend.lsh import LSH
 from sparse_backend.routes import Frame
-
-PATTERNS = ("headers", "dense")
-LEVELS = {"faithful": (None, 1024), "balanced": (1024, 256), "fast": (512, 256)}
-"""Windows in tokens of the shallow and the deep half of the layers; None is dense. The evidence is in docs/log.md."""
-SINK = 64  # leading tokens that stay visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +24,10 @@ class Pattern:
     """Who sees whom while a document is read.
 
     Query i may look at key j <= i when `i - j < window`, or `j < sink`, or j is an anchor and `anchors` is on, or any
-    of `links` allows it. `window` is in tokens; None means no limit, that is dense attention; 0 leaves all to `links`.
-    Bidirectional (`causal` off): j may lie ahead, the window counts on both sides, and the global tokens (sink and
-    anchors) see everything, as everything sees them.
+    of `links` allows it; `content` adds pairs that follow from the queries and keys themselves. `window` is in tokens;
+    None means no limit, that is dense attention; 0 leaves all to `links`. Bidirectional (`causal` off): j may lie
+    ahead, the window counts on both sides, and the global tokens (sink and anchors) see everything, as everything
+    sees them.
     """
 
     name: str
@@ -39,17 +36,23 @@ class Pattern:
     anchors: bool = False
     causal: bool = True
     links: tuple[Link, ...] = ()
+    content: LSH | Dynamic | None = None
 
     def __post_init__(self) -> None:
-        if self.window is not None and self.window < (0 if self.links else 1):
+        if self.window is not None and self.window < (0 if self.links or self.content else 1):
             raise ValueError("window must be at least 1 token")
         if self.sink < 0:
             raise ValueError("sink must not be negative")
 
     @property
     def plain(self) -> bool:
-        """Whether it is causal and has no links: a window and global tokens, nothing else."""
-        return self.causal and not self.links
+        """Whether it is causal and has no links and no content: a window and global tokens, nothing else."""
+        return self.causal and not self.links and self.content is None
+
+    @property
+    def whole(self) -> bool:
+        """Whether it can only be computed for the whole text at once: it looks ahead, or sorts all tokens by hash."""
+        return not self.causal or isinstance(self.content, LSH)
 
     def allows(
         self,
@@ -63,6 +66,7 @@ class Pattern:
     ) -> Tensor:
         """bool tensor, broadcast over integer positions `query` and `key`; `is_global` is aligned with `key`.
 
+        It names all pairs but those that `content` adds.
         A pattern that is not `plain` also needs `from_global`, aligned with `query`, if it is bidirectional, and the
         number of tokens `n` if it has links; `head` numbers broadcast too and default to 0.
         """
@@ -98,37 +102,6 @@ class Pattern:
         text = f"{self.name}:window={self.window}:sink={self.sink}:anchors={int(self.anchors)}"
         if not self.causal:
             text += ":bidirectional"
+        if self.content is not None:
+            text += f":{self.content.fingerprint}"
         return text + "".join(f":{link.fingerprint}" for link in self.links)
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """Which pattern each layer reads with: `shallow` for the first half of the layers, `deep` for the rest.
-
-    Early layers carry facts across the text and lose most by a short window; late layers mostly look nearby
-    (TriangleMix, arXiv:2507.21526, makes the same split).
-    """
-
-    shallow: Pattern
-    deep: Pattern
-
-    def of(self, layer: int, layers: int) -> Pattern:
-        """The pattern of one of `layers` layers, counted from 0."""
-        return self.shallow if layer < (layers + 1) // 2 else self.deep
-
-    @property
-    def fingerprint(self) -> str:
-        """Text that changes whenever the schedule would give other keys and values."""
-        return f"{self.shallow.fingerprint}|{self.deep.fingerprint}"
-
-
-def preset(name: str, level: str) -> Schedule:
-    """The patterns called `name` at quality `level`; raises UnsupportedPatternError that lists the choices."""
-    if level not in LEVELS:
-        raise UnsupportedPatternError(f"There is no level “{level}”; choose one of: {', '.join(LEVELS)}.")
-    if name == "headers":
-        shallow, deep = (Pattern("headers", window, SINK, anchors=True) for window in LEVELS[level])
-        return Schedule(shallow, deep)
-    if name == "dense":
-        return Schedule(Pattern("dense", None), Pattern("dense", None))
-    raise UnsupportedPatternError(f"There is no pattern “{name}”; choose one of: {', '.join(PATTERNS)}.")

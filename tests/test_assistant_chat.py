@@ -136,7 +136,12 @@ def test_the_receipt_says_how_the_answer_came_about(
     list(Chat(store, bot).ask("ann", talk, "q", deed, read_now=5))
     record = store.messages("ann", talk)[1].answer
     assert record is not None
-    assert (record.model, record.pattern, record.level, record.impl) == ("tiny", "headers", "balanced", "cpu")
+    assert (record.model, record.pattern, record.level, record.impl) == (
+        "tiny",
+        "dense",  # as short as it is
+        "balanced",
+        "cpu",
+    )
     assert (record.finish_reason, record.supported, record.citations) == ("stop", True, (CITATION,))
     assert (record.tokens, record.tokens_read, record.pages, record.pages_unread) == (7, 7, 2, (2,))
     assert (record.files, record.files_unread) == (1, (("lost.bin", "binary"),))

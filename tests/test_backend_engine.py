@@ -16,6 +16,7 @@ from sparse_backend import Answer, Cancelled, ContextTooLongError, Decoder, Engi
 from sparse_backend.config import DiskFullError, OutOfMemoryError, UnsupportedPatternError
 from sparse_backend.engine import looping
 from sparse_backend.kvstore import MARGIN
+from sparse_backend.presets import LEVELS
 from sparse_backend.probe import Evidence
 from sparse_backend.segment import Segment
 from tests.tiny import LIMIT, Counting, build, engine, llama, load, one_thread, save, tokens
@@ -127,9 +128,6 @@ def test_the_key_follows_everything_that_changes_keys_and_values(
 
     keys = [
         key(),
-        key(pattern="dense"),
-        key(level="fast"),
-        key(level="faithful"),
         key(impl=Impl.REFERENCE),
         key(anchors=[20]),
         key(doc=DOC[:-1]),
@@ -138,6 +136,9 @@ def test_the_key_follows_everything_that_changes_keys_and_values(
     ]
     assert len(set(keys)) == len(keys)
     assert key(load(folder), chunk=7) == keys[0]
+    assert key(pattern="dense") == keys[0], "so short a text is read densely by either"
+    long = [1] * 1100
+    assert len({key(doc=long, level=level) for level in LEVELS} | {key(doc=long, pattern="dense")}) == 4
 
 
 def test_chunks_do_not_change_what_is_read(loaded: Decoder, tmp_path: Path) -> None:

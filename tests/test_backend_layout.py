@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sparse_backend.layout import BLOCK, Layout, compile_layout
-from sparse_backend.pattern import SINK, Pattern
+from sparse_backend.pattern import Pattern
+from sparse_backend.presets import SINK
 
 
 def named_pairs(layout: Layout, start: int, stop: int, n: int) -> torch.Tensor:

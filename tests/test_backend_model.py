@@ -19,7 +19,8 @@ import sparse_backend
 from sparse_backend.config import Impl, ModelNotFoundError, UnsupportedModelError
 from sparse_backend.kernels.reference import attention
 from sparse_backend.model import Decoder, KeysComplete
-from sparse_backend.pattern import Pattern, Schedule
+from sparse_backend.pattern import Pattern
+from sparse_backend.presets import Schedule
 from sparse_backend.segment import KVBuffer, Segment
 from sparse_backend.steps import AskStep
 from tests.tiny import LIMIT, SIZES, build, engine, llama, load, one_thread, qwen2, save, tokens

@@ -12,7 +12,8 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from sparse_backend import Decoder, Engine, EngineOptions, load_decoder
-from sparse_backend.pattern import Pattern, Schedule
+from sparse_backend.pattern import Pattern
+from sparse_backend.presets import Schedule
 
 VOCAB = 97
 LIMIT = 512

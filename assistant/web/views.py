@@ -95,7 +95,8 @@ def receipt(record: AnswerRecord) -> str:
         "length": " The answer reached its length limit.",
         "repeat": " The answer was ended as it repeated itself.",
     }
-    how = f"{record.model}, {record.pattern}/{record.level}."
+    pattern = "dense" if record.pattern == "dense" else f"{record.pattern}/{record.level}"  # dense has no levels
+    how = f"{record.model}, {pattern}."
     return f"{covered.sentence()} {timing_sentence(record)}{ended.get(record.finish_reason, '')} {how}"
 
 

@@ -34,7 +34,7 @@ def attend(
         shares = [concerned] if len(one.starts) == 1 else [concerned[i : i + 1] for i in range(len(concerned))]
         for starts, share in zip(one.starts.tolist(), shares, strict=True):
             sharing = group if one.heads is None and len(one.starts) == 1 else 1
-            for row in range(len(starts) - 1):
+            for row in one.rows(offset, offset + length):
                 rows = one.positions(row, keys=False) - offset
                 rows = rows[(rows >= 0) & (rows < length)]
                 if len(rows):

@@ -9,6 +9,7 @@ import torch
 
 from sparse_backend.attention import global_attention, sparse_attention
 from sparse_backend.config import Impl, UnsupportedPatternError
+from sparse_backend.crossover import DENSE_UP_TO
 from sparse_backend.engine import Engine
 from sparse_backend.layout import compile_layout
 from sparse_backend.pattern import Pattern
@@ -29,8 +30,11 @@ def _answer(made: Engine, question: list[int]) -> tuple[tuple[int, ...], torch.T
             return end.value.token_ids, end.value.evidence, read.cached_tokens
 
 
-def test_reads_answers_and_keeps(tmp_path: Path) -> None:
+@pytest.mark.parametrize("dense_up_to", [0, 4096])
+def test_reads_answers_and_keeps(dense_up_to: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With initial weights of 0.1; at 0.3 a softmax is so sharp that bf16 alone moves a probability by 0.5."""
+    monkeypatch.setitem(DENSE_UP_TO, "cuda", dense_up_to)
+    monkeypatch.setitem(DENSE_UP_TO, "cpu", dense_up_to)
     sizes = {"num_hidden_layers": 2, "hidden_size": 192, "head_dim": 32, "initializer_range": 0.1}
     folder = save(tmp_path / "model", llama(**sizes))
     ours = engine(load(folder, torch.bfloat16), tmp_path / "gpu", impl=Impl.TRITON)
