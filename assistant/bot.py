@@ -13,6 +13,7 @@ from assistant.prompt import Prompt, Turn
 from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
+from sparse_backend.span_engine import SpanEngine
 from storage import CitationRecord
 
 Cancel = Callable[[], bool]
@@ -47,7 +48,8 @@ class Bot:
     """One profile on one engine."""
 
     def __init__(self, engine: Engine, tokenizer: Tokenizer, profile: Profile) -> None:
-        self.engine = engine
+        self.engine: Engine | SpanEngine = engine
+        self._engine = engine
         self.profile = profile
         self._tokenizer = tokenizer
         self._prompt = Prompt(tokenizer, profile)
@@ -61,7 +63,7 @@ class Bot:
         """
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
-        generator = self.engine.ask(
+        generator = self._engine.ask(
             document.read.segment,
             self._prompt.tail(turns, question),
             stop_ids=self._tokenizer.stop_ids,

@@ -199,6 +199,10 @@ class Citer:
         citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         return Proof(citations, bool(citations), unverified)
 
+    def cite(self, number: int, start: int, end: int, score: float) -> CitationRecord:
+        """The characters [start, end) of the document as citation `number`, their own words being the proof."""
+        return self._record(number, start, end, "quote", score)
+
     def _attention(self, evidence: Mass) -> Mass:
         """Mass per passage, 1 for the passage most looked at. The strongest tokens count, not the passage's length."""
         sums = np.concatenate([[0.0], np.cumsum(evidence, dtype=np.float64)])

@@ -65,6 +65,14 @@ class Prompt:
         return lead + self._tokenizer.text(f"{asked}{question.strip()}{reminder}")
 
 
+class BarePrompt:
+    """For extractive models: the document alone."""
+
+    def prefix(self, encoded: Encoded) -> Prefix:
+        """The document's own tokens and anchors."""
+        return Prefix(tuple(encoded.token_ids), tuple(encoded.anchors), 0)
+
+
 def _frame(tokenizer: Tokenizer, system: str) -> tuple[str, str, str, str]:
     """The markup before the document, after a question, after an answer, and before a new answer."""
     if not tokenizer.has_chat_template:

@@ -16,11 +16,12 @@ from assistant.citations import Citer
 from assistant.errors import AssistantError
 from assistant.library import Held, Library
 from assistant.profiles import Profile
-from assistant.prompt import Prefix, Prompt
+from assistant.prompt import BarePrompt, Prefix, Prompt
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, IngestError, encode
 from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine
 from sparse_backend.engine import Read
+from sparse_backend.span_engine import SpanEngine
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
 Source = Sequence[Path] | Held | str  # files and folders, a parsed document, or the id of one in the library
@@ -52,12 +53,13 @@ class ReadState:
 class Reader:
     """Parses, encodes and reads documents for one profile on one engine."""
 
-    def __init__(self, library: Library, engine: Engine, tokenizer: Tokenizer, profile: Profile) -> None:
+    def __init__(self, library: Library, engine: Engine | SpanEngine, tokenizer: Tokenizer, profile: Profile) -> None:
         self.library = library
         self._engine = engine
         self._tokenizer = tokenizer
-        self._prompt = Prompt(tokenizer, profile)
-        self._room = QUESTION_ROOM + profile.max_new_tokens
+        spans = isinstance(engine, SpanEngine)
+        self._prompt = BarePrompt() if spans else Prompt(tokenizer, profile)
+        self._room = QUESTION_ROOM + (0 if spans else profile.max_new_tokens)
 
     def start(self, source: Source) -> ReadJob:
         """A running job for files and folders, for a parsed document, or for the id of one in the library."""

@@ -11,6 +11,7 @@ import torch
 from assistant.bot import Bot
 from assistant.chat import Chat
 from assistant.errors import UnknownBotError
+from assistant.extractive import SpanBot
 from assistant.library import Held, Library
 from assistant.profiles import PROFILES, Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
@@ -20,6 +21,8 @@ from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
 from sparse_backend.presets import preset
+from sparse_backend.span_engine import SpanEngine
+from sparse_backend.spans import is_span_model, load_spans
 from storage import Conversation, DocumentRecord, Store
 
 EMBEDDED = "embedded"
@@ -56,11 +59,17 @@ class Service:
         folder = str(ensure_embedded(data / "models")) if embedded else options.model
         name = NAME if embedded else Path(options.model).name
         self.tokenizer = Tokenizer.load(folder)
-        decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
-        engine_options = EngineOptions(data / "segments", options.pattern, level, impl)
-        self.engine = Engine(decoder, engine_options)
+        self.engine: Engine | SpanEngine
+        if not embedded and is_span_model(folder):
+            reader = load_spans(name, folder, DTYPES[options.dtype], *self.tokenizer.marks)
+            self.engine = SpanEngine(reader, data / "segments")
+            bot: Bot = SpanBot(self.engine, self.tokenizer, self.profile)
+        else:
+            decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
+            self.engine = Engine(decoder, EngineOptions(data / "segments", options.pattern, level, impl))
+            bot = Bot(self.engine, self.tokenizer, self.profile)
         self.reader = Reader(Library(data / "documents", options.limits), self.engine, self.tokenizer, self.profile)
-        self.chat = Chat(self.store, Bot(self.engine, self.tokenizer, self.profile), remember=not embedded)
+        self.chat = Chat(self.store, bot, remember=not embedded and not isinstance(self.engine, SpanEngine))
         self._open: dict[str, ReadJob] = {}
 
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:

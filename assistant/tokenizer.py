@@ -89,6 +89,11 @@ class Tokenizer:
         return text
 
     @property
+    def marks(self) -> tuple[int | None, int | None]:
+        """The tokens that start a text and that separate two, where an encoder's tokenizer has them."""
+        return self._tokenizer.cls_token_id, self._tokenizer.sep_token_id
+
+    @property
     def has_chat_template(self) -> bool:
         """Whether the model came with a chat format of its own."""
         return bool(self._tokenizer.chat_template)

@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|patterns [--json] [--lengths 2048 4096 8192] [--model FOLDER]`.
+"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|patterns [--json] [--lengths 2048 4096]`.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check

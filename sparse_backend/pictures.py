@@ -15,6 +15,7 @@ from torch import Tensor
 from sparse_backend import presets
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import Impl
+from sparse_backend.dynamic import Dynamic
 from sparse_backend.layout import compile_layout
 from sparse_backend.lsh import LSH
 from sparse_backend.pattern import Pattern
@@ -39,7 +40,7 @@ def panels() -> list[Panel]:
         ("sparse transformer", "fixed, 8 with 2", presets.fixed(8, 2), 0),
         ("dilated", "head 0: every token", presets.dilated(6, (1, 4)), 0),
         ("dilated", "head 1: every 4th", presets.dilated(6, (1, 4)), 1),
-        ("dynamic", "a head's best blocks", presets.Pattern("d", 4, 1, content=presets.Dynamic(8, 2, stride=4)), 0),
+        ("dynamic", "a head's best blocks", Pattern("d", 4, 1, content=Dynamic(8, 2, stride=4)), 0),
         ("reformer", "head 0: own buckets", presets.reformer(6, 2), 0),
         ("reformer", "head 1", presets.reformer(6, 2), 1),
         ("reformer", "both ways", Pattern("r", 1, causal=False, content=hashed), 0),
