@@ -23,7 +23,7 @@ from sparse_backend.routes import Ends, Frame, Route, edges, ends_of
 class Pass:
     """One part of a pattern, ready to compute.
 
-    `heads`: the query heads concerned, None for all. `query_order`, `key_order`: int64 positions, None for 0..n-1;
+    `heads`: the query heads concerned, None for all. `query_order`, `key_order`: int32 positions, None for 0..n-1;
     block r of them is [r * block, (r + 1) * block). Query block r of list s visits the key blocks
     `blocks[starts[s, r] : starts[s, r + 1]]` (int32); `full` tells which of these need no mask. There is one list
     for all heads concerned, or one for each of them in turn.
@@ -63,7 +63,9 @@ class Pass:
         """The positions in one block of queries or of keys."""
         order = self.key_order if keys else self.query_order
         low = block * self.block
-        return torch.arange(low, min(low + self.block, self.frame.n)) if order is None else order[low:][: self.block]
+        if order is None:
+            return torch.arange(low, min(low + self.block, self.frame.n))
+        return order[low:][: self.block].long()
 
     def rows(self, low: int, high: int) -> list[int]:
         """The blocks of queries that may hold a position in [low, high)."""
@@ -153,7 +155,14 @@ def _pass(part: Part, earlier: tuple[Part, ...], block: int) -> Pass:
     if not bool(needed.all()):
         kept = torch.cat([torch.zeros(1, dtype=torch.int64), needed.cumsum(0)])
         starts, blocks, full = kept[starts], blocks[needed], full[needed]
-    return Pass(frame, block, route.query_order, route.key_order, starts, blocks, full, part, earlier)
+    query_order = _compact(route.query_order)
+    key_order = query_order if route.key_order is route.query_order else _compact(route.key_order)
+    return Pass(frame, block, query_order, key_order, starts, blocks, full, part, earlier)
+
+
+def _compact(order: Tensor | None) -> Tensor | None:
+    """Positions stay below 2**31: half the memory of int64."""
+    return None if order is None else order.to(torch.int32)
 
 
 def _ends(frame: Frame, route: Route, block: int) -> Ends:

@@ -56,7 +56,7 @@ def _positions(one: Pass, blocks: Tensor, n: int) -> Tensor:
     total = one.frame.n if one.key_order is None else len(one.key_order)
     index = (blocks.long()[:, None] * one.block + torch.arange(one.block)).view(-1)
     index = index[index < total]
-    found = index if one.key_order is None else one.key_order[index]
+    found = index if one.key_order is None else one.key_order[index].long()
     return found[found < n]
 
 
