@@ -18,11 +18,11 @@ from transformers import BertConfig, BloomConfig, GPTJConfig, GraniteConfig, Mis
 import sparse_backend
 from sparse_backend.config import Impl, ModelNotFoundError, UnsupportedModelError
 from sparse_backend.kernels.reference import attention
-from sparse_backend.model import Decoder, KeysComplete
+from sparse_backend.model import Decoder, Form, KeysComplete
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule
-from sparse_backend.segment import KVBuffer, Segment
-from sparse_backend.steps import AskStep
+from sparse_backend.segment import Context, KVBuffer, Segment
+from sparse_backend.steps import TailStep
 from tests.tiny import LIMIT, SIZES, build, engine, llama, load, one_thread, qwen2, save, tokens
 
 ROOT = Path(__file__).parents[1]
@@ -63,10 +63,10 @@ def ask_logits(decoder: Decoder, segment: Segment, ids: Sequence[int], step: int
     found = []
     for low in range(0, len(ids), step):
         chunk = ids[low : low + step]
-        logits = decoder.forward(chunk, len(segment) + kv.length, AskStep(segment, kv, Impl.CPU, evidence=None))
+        logits = decoder.forward(chunk, TailStep(decoder, kv, Context((segment,))))
         kv.advance(len(chunk))
         assert logits is not None
-        found.append(logits)
+        found.append(logits[0])
     return found
 
 
@@ -123,7 +123,7 @@ def test_sparse_reading_equals_an_eager_model_with_the_masks_written_out(folder:
 
 def test_the_early_end_of_a_reading_pass_leaves_the_model_usable(folder: Path, tmp_path: Path) -> None:
     class Stop:
-        def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
+        def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
             if layer == 1:
                 raise KeysComplete
             return q.transpose(0, 1)
@@ -131,7 +131,7 @@ def test_the_early_end_of_a_reading_pass_leaves_the_model_usable(folder: Path, t
     decoder, ids = load(folder), tokens(40)
     segment = engine(decoder, tmp_path).read(ids, []).segment
     before = ask_logits(decoder, segment, [1, 2, 3], 3)[0]
-    assert decoder.forward(ids, 0, Stop()) is None
+    assert decoder.forward(ids, Stop()) is None
     assert torch.equal(ask_logits(decoder, segment, [1, 2, 3], 3)[0], before)
     assert not torch.is_inference_mode_enabled()
 
