@@ -8,7 +8,9 @@ texts side by side.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +25,9 @@ from sparse_backend.segment import KVShape
 
 NAME = "unabridged"  # under which the route is registered with transformers
 KINDS = ("full_attention", "sliding_attention")
+
+
+_STEP: ContextVar[Step] = ContextVar("step")  # not an argument: some models do not hand arguments on
 
 
 class KeysComplete(Exception):
@@ -101,9 +106,8 @@ class Decoder:
         wanted = torch.tensor([len(token_ids) - 1] if keep is None else list(keep), device=device)
         try:
             with torch.inference_mode():
-                output = self._model(
-                    input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=wanted, unabridged=step
-                )
+                with attending(step):
+                    output = self._model(input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=wanted)
         except KeysComplete:
             return None
         logits: Tensor = output.logits[0]
@@ -130,6 +134,16 @@ def windows_of(config: Any) -> list[int | None]:
     return listed or [None] * config.num_hidden_layers
 
 
+@contextmanager
+def attending(step: Step) -> Iterator[None]:
+    """Within it, attention layers of this thread hand their q, k, v to `step`."""
+    token = _STEP.set(step)
+    try:
+        yield
+    finally:
+        _STEP.reset(token)
+
+
 def _route(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **options: Any
 ) -> tuple[Tensor, None]:
@@ -141,8 +155,7 @@ def _route(
         softcap=options.get("softcap"),
         sinks=options.get("s_aux"),
     )
-    step: Step = options["unabridged"]
-    out = step.attend(module.layer_idx, query[0], key[0], value[0], form)
+    out = _STEP.get().attend(module.layer_idx, query[0], key[0], value[0], form)
     return out[None], None
 
 

@@ -137,8 +137,10 @@ def test_the_key_follows_everything_that_changes_keys_and_values(
     assert len(set(keys)) == len(keys)
     assert key(load(folder), chunk=7) == keys[0]
     assert key(pattern="dense") == keys[0], "so short a text is read densely by either"
+    wide = load(save(tmp_path_factory.mktemp("wide"), llama(max_position_embeddings=4096)))
     long = [1] * 1100
-    assert len({key(doc=long, level=level) for level in LEVELS} | {key(doc=long, pattern="dense")}) == 4
+    assert len({key(wide, long, level=level) for level in LEVELS} | {key(wide, long, pattern="dense")}) == 4
+    assert key(salt="one") != key() != key(salt="two")
 
 
 def test_chunks_do_not_change_what_is_read(loaded: Decoder, tmp_path: Path) -> None:
