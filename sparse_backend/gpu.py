@@ -164,7 +164,7 @@ def global_rows(
     """Arguments and results as `attention.global_attention`: one split-KV pass for each part, merged."""
     from sparse_backend.kernels.triton_rows import rows
 
-    length, heads = queries[0].shape[1], queries[0].shape[0]
+    length = queries[0].shape[1]
     total, low = sum(k.shape[1] for k, _ in parts), 0
     outs, sums = [], []
     for index, (q, (k, v)) in enumerate(zip(queries, parts, strict=True)):

@@ -105,9 +105,8 @@ class Decoder:
         places = torch.arange(len(token_ids), device=device)[None]  # rotary modules are silent: steps know the place
         wanted = torch.tensor([len(token_ids) - 1] if keep is None else list(keep), device=device)
         try:
-            with torch.inference_mode():
-                with attending(step):
-                    output = self._model(input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=wanted)
+            with torch.inference_mode(), attending(step):
+                output = self._model(input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=wanted)
         except KeysComplete:
             return None
         logits: Tensor = output.logits[0]

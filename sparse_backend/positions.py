@@ -36,7 +36,7 @@ class Rotation:
     pairs: bool = False
 
     def turn(self, x: Tensor, positions: Tensor) -> Tensor:
-        """x [H, L, D] of the tokens that stand at `positions` [L] (any numbers, fractions too), rotated, in x's dtype."""
+        """x [H, L, D] of the tokens that stand at `positions` [L] (fractions too), rotated, in x's dtype."""
         if not len(self.frequencies):
             return x
         cos, sin = self.angles(positions, x.device)

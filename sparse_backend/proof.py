@@ -45,8 +45,8 @@ def examine(decoder: Decoder) -> None:
         raise UnsupportedModelError(f"The model “{decoder.name}” cannot be served: {first_line(error)}") from error
     except (TypeError, KeyError, ValueError, RuntimeError, AttributeError) as error:
         raise UnsupportedModelError(
-            f"The model “{decoder.name}” cannot be served: its attention is of a kind that this version does not compute "
-            f"({first_line(error)})."
+            f"The model “{decoder.name}” cannot be served: its attention is of a kind that this version does not "
+            f"compute ({first_line(error)})."
         ) from error
 
 

@@ -36,7 +36,10 @@ class Event:
 class ReadRequest:
     """Reads `token_ids` chunk by chunk into `kv`; `at_once`: the pattern needs all of them in one piece."""
 
-    streaming = False
+    @property
+    def streaming(self) -> bool:
+        """Never."""
+        return False
 
     def __init__(
         self,

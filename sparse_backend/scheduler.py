@@ -38,9 +38,12 @@ class Request(Protocol):
     """Something to be computed piece by piece. All methods are called by the scheduler's thread."""
 
     owner: str
-    streaming: bool  # an answer that grows token by token: takes part in every pass
     urgent: bool  # a question: goes before readings
     released: threading.Event  # set once the scheduler will not touch the request again
+
+    @property
+    def streaming(self) -> bool:
+        """Whether it is an answer that grows token by token: it takes part in every pass."""
 
     def work(self, budget: int) -> Work | None:
         """The next piece of at most `budget` tokens (one that streams may exceed it); None when all is done."""
@@ -138,7 +141,7 @@ class Scheduler:
             return None
         for owner in {request.owner for request in requests} - set(self._turns):
             self._turns.appendleft(owner)
-        first = {}
+        first: dict[str, Request] = {}
         for request in requests:
             first.setdefault(request.owner, request)
         owner = next(owner for owner in self._turns if owner in first)

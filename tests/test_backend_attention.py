@@ -244,7 +244,10 @@ def test_the_given_scale_is_used(impl: Impl) -> None:
 def test_exactly_the_implementation_asked_for_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, v = tensors(6, 2, 10)
     layout = compile_layout(Pattern("p", 4), anchors_of("none", 10), 10)
-    kernels = {Impl.CPU: ("cpu.prefill", "cpu.global_rows"), Impl.REFERENCE: ("reference.attention",)}
+    kernels = {
+        Impl.CPU: ("cpu.prefill", "cpu.global_rows"),
+        Impl.REFERENCE: ("reference.attention", "reference.pieces"),
+    }
     assert set(kernels) == set(ON_CPU)
     for impl, broken in kernels.items():
         with monkeypatch.context() as patch:

@@ -71,9 +71,7 @@ def apart(
         size, first, low = stop - start, start - offset, max(base, start - window + 1)
         rows = slice(first, first + size)
         count = int(layout.ahead_of_window(stop - 1, stop))
-        far = torch.bmm(
-            away[:, :, rows].reshape(kv_heads, group * size, dim), bank.keys[:, :count].transpose(1, 2)
-        )
+        far = torch.bmm(away[:, :, rows].reshape(kv_heads, group * size, dim), bank.keys[:, :count].transpose(1, 2))
         block = near[:, :, rows].reshape(kv_heads, group * size, dim)
         scores = torch.cat([far, torch.bmm(block, k[:, low - base : stop - base].transpose(1, 2))], -1)
         _cap(scores, extra)

@@ -15,7 +15,9 @@ BLOCK = 128  # keys in a listed block
 _PROGRAMS = 264  # two for each multiprocessor of an H100
 
 
-@triton.jit(do_not_specialize=["length", "keys", "first", "listed", "splits", "window", "ahead"])  # one compilation for all contexts
+@triton.jit(
+    do_not_specialize=["length", "keys", "first", "listed", "splits", "window", "ahead"]
+)  # one compilation for all contexts
 def _split(
     Q, K, V, BLOCKS, COUNTS, PART, TOP,
     sqb, sqh, sql, skb, skh, skn, svb, svh, svn,
@@ -146,7 +148,8 @@ def rows(
         *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
         length, keys, first, most, splits, scale, softcap, 0 if window is None else window, ahead,
         GROUP=group, D=dim, BD=width, BM=height, BN=BLOCK,
-        LISTS=blocks is not None, SOFTCAP=softcap > 0, WINDOW=window is not None, STAGES=stages, num_warps=4, num_stages=stages,
+        LISTS=blocks is not None, SOFTCAP=softcap > 0, WINDOW=window is not None, STAGES=stages,
+        num_warps=4, num_stages=stages,
     )  # fmt: skip
     _merge[(batch * heads * length,)](
         part, top, out, lse, batch * heads * length, splits, length, D=dim, BD=width, num_warps=4
