@@ -157,7 +157,7 @@ def global_rows(
     queries: Sequence[Tensor],
     parts: Sequence[tuple[Tensor, Tensor]],
     scale: float,
-    probabilities: bool,
+    probabilities: int,
     window: int | None = None,
     extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
@@ -181,7 +181,10 @@ def global_rows(
         sink = extra.sinks.float()[:, None].expand_as(whole)
         both = torch.logaddexp(whole, sink)
         mixed, whole = mixed * torch.exp(whole - both)[..., None], both
-    weights = _probabilities(queries, parts, scale, window, extra, whole) if probabilities else None
+    weights = None
+    if probabilities:
+        last = [q[:, -probabilities:] for q in queries]
+        weights = _probabilities(last, parts, scale, window, extra, whole[:, -probabilities:])
     return mixed.to(queries[0].dtype).transpose(0, 1), weights
 
 

@@ -153,7 +153,7 @@ class SelectStep:
         chosen = self._selection.of(layer, q, form)
         tail = self._kv.write(layer, run(rotation, k, start), v)
         queries = [run(rotation, q, chosen.index.shape[1] + start), run(rotation, q, start)]
-        asked = self._evidence is not None and self._evidence.wants(layer)
+        asked = self._evidence.wanted(layer) if self._evidence else 0
         out, weights = global_attention(
             queries,
             [(chosen.keys, chosen.values), tail],
