@@ -24,6 +24,7 @@ from sparse_backend.config import (
     UnsupportedPatternError,
 )
 from sparse_backend.crossover import chunk_size, effective, within
+from sparse_backend.graphs import DecodeGraph
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.model import Decoder, Step
@@ -251,6 +252,7 @@ class Engine:
             evidence=evidence,
             selection=selection,
             cancel=cancel,
+            graph=self._graph(whole, tail, evidence, selection),
         )
         self.scheduler.submit(request)
         try:
@@ -273,6 +275,15 @@ class Engine:
             exact=selection is None,
             looked_at=selection.tokens if selection else len(whole),
         )
+
+    def _graph(
+        self, context: Context, tail: Tail, evidence: Evidence, selection: Selection | None
+    ) -> DecodeGraph | None:
+        """A CUDA graph for the answer's tokens, where there is a GPU and every layer looks at everything."""
+        windowed = any(window is not None for window in self.decoder.windows)
+        if self.options.impl is not Impl.TRITON or selection or windowed:
+            return None
+        return DecodeGraph(self.decoder, context, tail.kv, evidence)
 
     def _selection(self, context: Context, behind: int) -> Selection | None:
         """None where the context, with `behind` tokens after it, fits the trained range and is looked at exactly."""

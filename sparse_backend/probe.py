@@ -47,6 +47,10 @@ class Evidence:
             spread.scatter_reduce_(1, index[head].expand(count, -1), best[head], "amax")
         self._now += spread
 
+    def take(self, rows: Tensor) -> None:
+        """Takes float32 [R, n] that were added up elsewhere for the pass that `expect` announced."""
+        self._now = rows
+
     def keep(self, rows: int) -> None:
         """Closes the first `rows` of the rows whose layers were just added."""
         kept = self._now[:rows].cpu()

@@ -22,11 +22,11 @@ _PROGRAMS = 264  # two for each multiprocessor of an H100
     do_not_specialize=["length", "keys", "first", "listed", "splits", "window", "ahead"]
 )  # one compilation for all contexts
 def _split(
-    Q, K, V, BLOCKS, COUNTS, PART, TOP,
+    Q, K, V, BLOCKS, COUNTS, PLACE, PART, TOP,
     sqb, sqh, sql, skb, skh, skn, svb, svh, svn,
     length, keys, first, listed, splits, scale, cap, window, ahead,
     GROUP: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    LISTS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr, STAGES: tl.constexpr,
+    LISTS: tl.constexpr, PLACED: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     split, kv, batch = tl.program_id(0) % splits, tl.program_id(1), tl.program_id(2)
     tile = tl.program_id(0) // splits
@@ -51,14 +51,15 @@ def _split(
     names = BLOCKS + (batch * kv_heads + kv).to(tl.int64) * listed
     factor = scale * 1.4426950408889634
     col = tl.arange(0, BN)
-    last = first + local
+    start_at = tl.load(PLACE).to(tl.int32) if PLACED else first
+    last = start_at + local
     for i in tl.range(split * share, tl.minimum(split * share + share, count), num_stages=STAGES):
         if LISTS:
             start = tl.load(names + i) * BN
         else:
             start = i * BN
         index = start + col
-        there = (index < keys) & (index < first + length)
+        there = (index < keys) & (index < start_at + length)
         at = index.to(tl.int64)
         k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0)
         v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0)
@@ -115,6 +116,7 @@ class Piece(NamedTuple):
     ahead: int = 0
     blocks: Tensor | None = None
     counts: Tensor | None = None
+    place: Tensor | None = None  # integer [1] on the GPU: `first`, where it is known there only
 
 
 def rows(
@@ -169,11 +171,12 @@ def pieces(
         if one.blocks is not None and one.counts is None:
             sizes = torch.full((batch, kv_heads), count, dtype=torch.int32, device=device)
         _split[(tiles * share, kv_heads, batch)](
-            one.q, one.k, one.v, names, sizes, part[low:], top[low:],
+            one.q, one.k, one.v, names, sizes, q if one.place is None else one.place, part[low:], top[low:],
             *one.q.stride()[:3], *one.k.stride()[:3], *one.v.stride()[:3],
             length, one.k.shape[2], one.first, count, share, scale, softcap, window or 0, one.ahead,
             GROUP=group, D=dim, BD=width, BM=height, BN=BLOCK,
-            LISTS=one.blocks is not None, SOFTCAP=softcap > 0, WINDOW=window is not None, STAGES=stages,
+            LISTS=one.blocks is not None, PLACED=one.place is not None, SOFTCAP=softcap > 0,
+            WINDOW=window is not None, STAGES=stages,
             num_warps=4, num_stages=stages,
         )  # fmt: skip
         low += share
