@@ -19,7 +19,7 @@ from torch import Tensor
 from sparse_backend.config import BackendError, ConstraintError
 
 MOST_LOGPROBS = 20
-NUCLEUS = 1024  # candidates sorted first; nearly every nucleus fits, and a full sort of the vocabulary is the slow part
+NUCLEUS = (1024, 16384)  # candidates ranked first; nearly every nucleus fits, and sorting a whole vocabulary is slow
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,12 +174,13 @@ def _at_least(scores: Tensor, least: Tensor | float) -> Tensor:
 def _nucleus(scores: Tensor, top_p: float) -> Tensor:
     """The smallest score in the nucleus: tokens above it in rank hold less than `top_p` of the mass."""
     total = scores.exp().sum()
-    for candidates in (min(NUCLEUS, len(scores)), len(scores)):
-        ranked = scores.topk(candidates).values
+    for candidates in (*(some for some in NUCLEUS if some < len(scores)), len(scores)):
+        some = candidates < len(scores)
+        ranked = scores.topk(candidates).values if some else scores.sort(descending=True).values
         mass = ranked.exp() / total
         above = mass.cumsum(0) - mass
         inside = int((above < top_p).sum())
-        if inside < candidates or candidates == len(scores):
+        if inside < candidates:
             break
     return ranked[max(inside, 1) - 1]
 

@@ -74,6 +74,7 @@ class GrammarConstraint:
         self._matcher = LLMatcher(vocabulary.tokenizer, _grammar(source, kind), log_level=0, limits=_limits())
         self._accepted = 0
         self._stopped = False  # by a stop token, which the matcher never sees
+        self._matcher.compute_bitmask()  # some limits are only met here; better now than inside an answer
         self._check()
 
     @property

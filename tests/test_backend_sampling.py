@@ -109,7 +109,7 @@ def test_the_distribution_is_that_of_transformers(top_p: float, min_p: float, to
     ]
     processors += [TopKLogitsWarper(top_k)] if top_k else []
     processors += [TopPLogitsWarper(top_p), MinPLogitsWarper(min_p)]
-    theirs = LogitsProcessorList(processors)(torch.tensor([answer]), row.double()[None])[0].softmax(0)  # type: ignore[no-untyped-call]
+    theirs = LogitsProcessorList(processors)(torch.tensor([answer]), row.double()[None])[0].softmax(0)
     sampling = Sampling(0.7, top_k, top_p, min_p, repetition_penalty=1.3, logit_bias=((9, 1.5), (17, -2.0)))
     ours = torch.tensor(distribution(sampling, row, answer), dtype=torch.float64)
     torch.testing.assert_close(ours, theirs, atol=1e-9, rtol=0)

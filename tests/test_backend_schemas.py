@@ -72,7 +72,9 @@ def test_random_answers_fit_their_schema(vocabulary: GrammarVocabulary, seed: in
 @pytest.mark.parametrize("pattern", [r"[A-Z]{2}-\d{3}", r"(yes|no)( because [a-z]{3,9})?", r"\d{1,3}(,\d{3}){0,2}"])
 def test_random_answers_match_their_expression_whole(vocabulary: GrammarVocabulary, pattern: str) -> None:
     for seed in range(5):
-        assert re.fullmatch(pattern, walk(GrammarConstraint(vocabulary, pattern, GrammarKind.REGEX), random.Random(seed)))
+        assert re.fullmatch(
+            pattern, walk(GrammarConstraint(vocabulary, pattern, GrammarKind.REGEX), random.Random(seed))
+        )
 
 
 def test_random_answers_follow_their_grammar(vocabulary: GrammarVocabulary) -> None:
@@ -85,7 +87,11 @@ def test_random_answers_follow_their_grammar(vocabulary: GrammarVocabulary) -> N
 
 @pytest.mark.parametrize(
     "answer",
-    ['{"found":true,"days":30}', '{"found": false, "days": 5, "law": "New York"}', '{\n  "found": true,\n "days": 120}'],
+    [
+        '{"found":true,"days":30}',
+        '{"found": false, "days": 5, "law": "New York"}',
+        '{\n  "found": true,\n "days": 120}',
+    ],
 )
 def test_a_fitting_answer_is_allowed_however_it_is_spaced(vocabulary: GrammarVocabulary, answer: str) -> None:
     assert viable(GrammarConstraint(vocabulary, TICKET), ids(answer)) == tuple(ids(answer))
@@ -186,7 +192,7 @@ def test_forced_tokens_are_guessed(vocabulary: GrammarVocabulary) -> None:
         ("(a", GrammarKind.REGEX, "unclosed group"),
         (r"(a)\1", GrammarKind.REGEX, "backreferences"),
         ("start: missing", GrammarKind.LARK, "missing"),
-        ("start: " + "|".join(f'"{i}" /a{{1,{i}}}/' for i in range(1, 3000)), GrammarKind.LARK, "too big"),
+        ("start: " + "|".join(f'"{i}" /a{{1,{i}}}/' for i in range(1, 3000)), GrammarKind.LARK, "cannot be served"),
     ],
     ids=lambda value: str(value)[:30],
 )

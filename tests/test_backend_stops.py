@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -27,7 +28,7 @@ def cut(text: str, places: Sequence[int]) -> Pieces:
     """The text's bytes, cut at `places`; the answer's tokens are then 0, 1, 2, …"""
     data = text.encode()
     borders = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    return Pieces([data[a:b] for a, b in zip(borders, borders[1:], strict=False)])
+    return Pieces([data[a:b] for a, b in pairwise(borders)])
 
 
 def by_letter(text: str, stops: Sequence[str]) -> tuple[str, str | None]:

@@ -20,7 +20,9 @@ def test_suffixes_stand_in_lexicographic_order(ids: list[int]) -> None:
     assert SuffixIndex(ids).order.tolist() == sorted(range(len(ids)), key=lambda at: ids[at:])
 
 
-@pytest.mark.parametrize("ids", [np.zeros(3000), np.tile(np.arange(7), 300), np.arange(500)], ids=["same", "period", "up"])
+@pytest.mark.parametrize(
+    "ids", [np.zeros(3000), np.tile(np.arange(7), 300), np.arange(500)], ids=["same", "period", "up"]
+)
 def test_long_repetitions_are_ordered_too(ids: np.ndarray) -> None:
     listed = ids.astype(np.int32).tolist()
     assert suffix_order(ids.astype(np.int32)).tolist() == sorted(range(len(ids)), key=lambda at: listed[at:])
@@ -38,7 +40,9 @@ def test_every_place_of_a_run_is_found_and_what_follows_it(ids: list[int], run: 
     for token_id in range(4):
         slots = narrow(index.ids, index.order, low, high, len(run), token_id)
         assert slots == index.find([*run, token_id]) or slots[0] == slots[1]
-        assert set(index.order[slice(*slots)].tolist()) == {at for at in places if ids[at + len(run) :][:1] == [token_id]}
+        assert set(index.order[slice(*slots)].tolist()) == {
+            at for at in places if ids[at + len(run) :][:1] == [token_id]
+        }
 
 
 def test_an_index_is_not_changed_by_anybody() -> None:
