@@ -21,23 +21,27 @@ class TextStream:
     def __init__(self, decode: Callable[[Sequence[int]], str]) -> None:
         self._decode = decode
         self._ids: list[int] = []
-        self._given = 0  # tokens whose text was returned
+        self._given = 0  # tokens whose text was returned whole
+        self._sent = 0  # characters returned of the tokens behind those
         self._context = 0  # from here on tokens are decoded: a token may look different at the start of a text
 
     def feed(self, token_id: int) -> str:
         """The text that `token_id` completes, often none while a character is unfinished."""
         self._ids.append(token_id)
         text, before = self._texts()
-        if len(text) <= len(before) or text.endswith(_UNFINISHED):
-            return ""
-        self._context, self._given = self._given, len(self._ids)
-        return text[len(before) :]
+        ready, start = text.rstrip(_UNFINISHED), len(before) + self._sent
+        if len(ready) < len(text):
+            self._sent = max(len(ready) - len(before), self._sent)
+        elif len(ready) > len(before):
+            self._context, self._given, self._sent = self._given, len(self._ids), 0
+        return ready[start:]
 
     def finish(self) -> str:
         """The rest, with a replacement character where one was never completed."""
         text, before = self._texts()
-        self._context = self._given = len(self._ids)
-        return text[len(before) :]
+        rest = text[len(before) + self._sent :]
+        self._context, self._given, self._sent = len(self._ids), len(self._ids), 0
+        return rest
 
     def _texts(self) -> tuple[str, str]:
         return self._decode(self._ids[self._context :]), self._decode(self._ids[self._context : self._given])

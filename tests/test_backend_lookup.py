@@ -32,6 +32,11 @@ def test_a_draft_follows_the_latest_longest_match_in_the_document(ids: list[int]
     assert drafter(ids, tail=tail).draft(5) == expected
 
 
+def test_of_equally_long_matches_in_a_document_the_latest_wins() -> None:
+    assert drafter([1, 2, 50, 1, 2, 51, 7, 1, 2, 40, 9], tail=[1, 2]).draft(1) == (40,)
+    assert drafter([1, 2, 40, 1, 2, 51, 7, 1, 2, 50, 1, 2], tail=[1, 2]).draft(1) == (50,)
+
+
 def test_the_longest_match_wins_over_segments_and_the_tail() -> None:
     first, second = [1, 2, 3, 4, 50, 51], [9, 3, 4, 60, 61]
     assert drafter(first, second, tail=[2, 3, 4]).draft(2) == (50, 51)

@@ -92,6 +92,8 @@ def test_a_character_is_shown_whole_or_at_the_end_as_broken() -> None:
     euro = "€".encode()
     stream = TextStream(Pieces([euro[:1], euro[1:], b"!"]))
     assert [stream.feed(token_id) for token_id in (0, 1, 2)] == ["", "€", "!"]
+    early = TextStream(Pieces([b"5 " + euro[:1], euro[1:]]))
+    assert [early.feed(0), early.feed(1)] == ["5 ", "€"]
     assert stream.feed(0) == ""
     assert stream.finish() == "\ufffd"
     assert stream.finish() == ""
