@@ -7,7 +7,9 @@ BackendError                    its text is one sentence for the person at the s
 ├── ContextTooLongError         the tokens do not fit the model's trained range; nothing is trimmed
 ├── OutOfMemoryError            the keys and values would not fit this machine's memory
 ├── SegmentStoreError           a segment cannot be written or read back
-│   └── DiskFullError           no space left for a segment
+│   ├── DiskFullError           no space left for a segment
+│   ├── DamagedSegmentError     a file's checksum or structure is wrong; it is never used
+│   └── WrongKeyError           the folder is encrypted with another key, or the key is missing
 └── Cancelled                   the caller's `cancel` said so
 """
 
@@ -56,6 +58,14 @@ class SegmentStoreError(BackendError):
 
 class DiskFullError(SegmentStoreError):
     """No space left on the disk that holds the segments."""
+
+
+class DamagedSegmentError(SegmentStoreError):
+    """A segment file is not what was written."""
+
+
+class WrongKeyError(SegmentStoreError):
+    """The store's folder is encrypted and the given key does not open it, or the other way round."""
 
 
 class Cancelled(BackendError):
