@@ -23,9 +23,11 @@ from sparse_backend.segment import KVBuffer, KVShape, Segment, Tail, segment_key
 ROOT = Path(__file__).parents[1]
 DEAD = 2**22 + 1  # above the kernel's highest process id
 SAVER = """
-import sys, time
+import sys, time, types
 from pathlib import Path
 import torch
+package = sys.modules["sparse_backend"] = types.ModuleType("sparse_backend")
+package.__path__ = ["sparse_backend"]  # without what the package itself imports: transformers takes seconds
 from sparse_backend import atomic, kvstore
 from sparse_backend.segment import Segment
 
