@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|patterns [--json] [--lengths 2048 4096]`.
+"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|kvstore|patterns [--json] [--lengths 2048]`.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check
@@ -25,7 +25,7 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sparse_backend import bench_attention, bench_encoders, pictures
+from sparse_backend import bench_attention, bench_encoders, bench_kvstore, pictures
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
@@ -43,7 +43,7 @@ ANSWER = 16  # tokens generated; only the first one's time is reported
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one suite; 0, or 1 when the correctness check fails."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.bench", description=__doc__)
-    parser.add_argument("suite", choices=["reading", "attention", "encoders", "patterns"])
+    parser.add_argument("suite", choices=["reading", "attention", "encoders", "kvstore", "patterns"])
     parser.add_argument("--lengths", type=int, nargs="+", help="tokens; each suite has its own defaults")
     parser.add_argument("--window", type=int, help="of the attention suite; 2048 on a GPU, 1024 on a CPU")
     parser.add_argument("--levels", nargs="+", default=["balanced", "fast", "faithful"], choices=list(LEVELS))
@@ -80,6 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = str(ensure_embedded(Path(options.data_dir) / "models")) if options.model == "embedded" else options.model
     if options.restart:
         return _restarted(options, folder)
+    if options.suite == "kvstore":
+        ids, anchors = _tokens(folder, min(options.lengths) + bench_kvstore.POSITIONS)
+        with tempfile.TemporaryDirectory() as temporary:
+            engine = _engine(folder, Path(temporary), options.levels[0])
+            measured = bench_kvstore.run(engine, ids, anchors, options.rounds, say)
+        print(json.dumps({**conditions(options, folder), **measured}))
+        return 0
     error = check()
     if error > 1.0:
         print(f"the CPU kernel disagrees with the reference ({error:.2f} of the tolerance)", file=sys.stderr)

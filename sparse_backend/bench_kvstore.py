@@ -26,6 +26,19 @@ POSITIONS = 100
 Say = Callable[[str], None]
 
 
+def run(engine: Engine, ids: Sequence[int], anchors: Sequence[int], rounds: int, say: Say) -> dict[str, Any]:
+    """Reads all but the last POSITIONS of `ids` once and measures how each form keeps them."""
+    n = len(ids) - POSITIONS
+    read = engine.read(ids[:n], [anchor for anchor in anchors if anchor < n])
+    return {
+        "tokens": n,
+        "read_s": round(read.seconds - read.save_s, 3),
+        "kv_mb": ideal_mb(engine.decoder.shape, n),
+        "loading": loading(read.segment, rounds, engine.options.segments, say),
+        "accuracy": accuracy(engine, read.segment, ids[n:], say),
+    }
+
+
 def accuracy(engine: Engine, segment: Segment, following: Sequence[int], say: Say) -> dict[str, Any]:
     """KL divergence in nats, largest change of any probability, share of equal most likely tokens; per form."""
     exact = _log_probabilities(engine, segment, following)

@@ -59,7 +59,7 @@ def test_every_changed_byte_and_every_cut_is_noticed(tmp_path: Path, files: File
     record, path = pack(segment_of(9), KVFormat.INT8), tmp_path / "file"
     files.write(path, record)
     good, chance = path.read_bytes(), random.Random(0)
-    for place in range(0, len(good), 3):
+    for place in range(0, len(good), 7):
         bad = bytearray(good)
         bad[place] ^= 1 << chance.randrange(8)
         path.write_bytes(bad)

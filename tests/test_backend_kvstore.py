@@ -119,7 +119,7 @@ def test_damage_is_never_mistaken_for_a_segment(store: SegmentStore) -> None:
         path.write_bytes(good[:length])
         assert store.load("k") is None, length
         assert not path.exists(), length
-    for bit in [*range(0, header * 8, 3), *range(header * 8, len(good) * 8, 7)]:
+    for bit in [*range(0, header * 8, 23), *range(header * 8, len(good) * 8, 41)]:
         bad = bytearray(good)
         bad[bit // 8] ^= 1 << bit % 8
         path.write_bytes(bad)
