@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|decode|patterns [--json] [--lengths 2048 …]`.
+"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|engine|decode|kvstore|patterns [--json]`.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check
@@ -25,7 +25,7 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sparse_backend import bench_attention, bench_decode, bench_encoders, bench_engine, pictures
+from sparse_backend import bench_attention, bench_decode, bench_encoders, bench_engine, bench_kvstore, pictures
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
@@ -45,7 +45,8 @@ ANSWER = 16  # tokens generated; only the first one's time is reported
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one suite; 0, or 1 when the correctness check fails."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.bench", description=__doc__)
-    parser.add_argument("suite", choices=["reading", "attention", "encoders", "engine", "decode", "patterns"])
+    suites = ["reading", "attention", "encoders", "engine", "decode", "kvstore", "patterns"]
+    parser.add_argument("suite", choices=suites)
     parser.add_argument("--lengths", type=int, nargs="+", help="tokens; each suite has its own defaults")
     parser.add_argument("--window", type=int, help="of the attention suite; 2048 on a GPU, 1024 on a CPU")
     parser.add_argument("--levels", nargs="+", default=["balanced", "fast", "faithful"], choices=list(LEVELS))
@@ -79,7 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(json.dumps(bench_attention.run(device, options.lengths, options.window, say)))
         return 0
     if options.suite == "engine":
-        return _engine_suite(options)
+        folder = "" if torch.cuda.is_available() else str(ensure_embedded(Path(options.data_dir) / "models"))
+        print(json.dumps(bench_engine.run(options.lengths, folder)))
+        return 0
     if options.suite == "decode":
         folder = str(ensure_embedded(Path(options.data_dir) / "models"))
         print(json.dumps({"cpu": _cpu_name(), "threads": torch.get_num_threads(), **bench_decode.run(folder, say)}))
@@ -88,6 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     folder = str(ensure_embedded(Path(options.data_dir) / "models")) if options.model == "embedded" else options.model
     if options.restart:
         return _restarted(options, folder)
+    if options.suite == "kvstore":
+        ids, anchors = _tokens(folder, min(options.lengths) + bench_kvstore.POSITIONS)
+        with tempfile.TemporaryDirectory() as temporary:
+            engine = _engine(folder, Path(temporary), options.levels[0])
+            measured = bench_kvstore.run(engine, ids, anchors, options.rounds, say)
+        print(json.dumps({**conditions(options, folder), **measured}))
+        return 0
     error = check()
     if error > 1.0:
         print(f"the CPU kernel disagrees with the reference ({error:.2f} of the tolerance)", file=sys.stderr)
@@ -96,21 +106,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say("\n".join(f"{name}: {value}" for name, value in result.items()))
     result["reading"] = reading(options, folder, say)
     result["second_question"] = second_question(options, folder, say)
-    print(json.dumps(result))
-    return 0
-
-
-def _engine_suite(options: argparse.Namespace) -> int:
-    """The engine suite; on a GPU also dense attention and copies beside it."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    folder = "" if device == "cuda" else str(ensure_embedded(Path(options.data_dir) / "models"))
-    lengths = options.lengths or ([8192, 32768, 131072, 393216] if device == "cuda" else [2048, 8192])
-    chunk = 8192 if device == "cuda" else 512
-    result: dict[str, Any] = bench_engine.conditions(device)
-    result["rows"] = bench_engine.measure(lengths, device=device, folder=folder, chunk=chunk)
-    if device == "cuda":
-        result["dense_attention_s"] = {n: round(bench_engine.dense_attention_s(n), 3) for n in lengths if n <= 131072}
-        result["copies"] = [bench_engine.moves(n) for n in lengths if n <= 131072]
     print(json.dumps(result))
     return 0
 

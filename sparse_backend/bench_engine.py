@@ -40,6 +40,18 @@ HEADER = 64  # tokens between two headers
 QUESTION, ANSWER = 64, 24  # tokens
 
 
+def run(lengths: Sequence[int] | None, folder: str) -> dict[str, Any]:
+    """All figures; on a GPU also dense attention and copies beside them. `folder`: the model on a CPU."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = lengths or ([8192, 32768, 131000, 262144] if device == "cuda" else [2048, 8000])
+    result = conditions(device)
+    result["rows"] = measure(chosen, device=device, folder=folder, chunk=8192 if device == "cuda" else 512)
+    if device == "cuda":
+        result["dense_attention_s"] = {n: round(dense_attention_s(n), 3) for n in chosen if n <= 131072}
+        result["copies"] = [moves(n) for n in chosen if n <= 131072]
+    return result
+
+
 def measure(
     lengths: Sequence[int], *, device: str, folder: str = "", level: str = "balanced", chunk: int
 ) -> list[dict[str, Any]]:

@@ -8,7 +8,9 @@ BackendError                    its text is one sentence for the person at the s
 ├── ContextTooLongError         the tokens do not fit the model's trained range; nothing is trimmed
 ├── OutOfMemoryError            the keys and values would not fit this machine's memory
 ├── SegmentStoreError           a segment cannot be written or read back
-│   └── DiskFullError           no space left for a segment
+│   ├── DiskFullError           no space left for a segment
+│   ├── DamagedSegmentError     a file's checksum or structure is wrong; it is never used
+│   └── WrongKeyError           the folder is encrypted with another key, or the key is missing
 └── Cancelled                   the caller's `cancel` said so
 """
 
@@ -61,6 +63,14 @@ class SegmentStoreError(BackendError):
 
 class DiskFullError(SegmentStoreError):
     """No space left on the disk that holds the segments."""
+
+
+class DamagedSegmentError(SegmentStoreError):
+    """A segment file is not what was written."""
+
+
+class WrongKeyError(SegmentStoreError):
+    """The store's folder is encrypted and the given key does not open it, or the other way round."""
 
 
 class Cancelled(BackendError):
@@ -118,8 +128,9 @@ class EngineOptions:
     `segments`: folder of saved segments. `chunk`: tokens per forward pass while reading; it bounds memory
     and the time between two looks at `cancel`. `live_tails`: conversations whose own keys and values stay in memory.
     `resident_segments`: documents whose keys and values stay in memory. `step_s`: seconds that a pass may take while
-    answers stream. `select`: what is looked at in contexts beyond the trained range. `salt`: kept apart from segments
-    read under another one.
+    answers stream. `select`: what is looked at in contexts beyond the trained range. `salt`: a secret of the
+    organisation whose texts these are; segments of another salt are never met. `drafts`: answers on a CPU are drafted
+    from the document's own words.
     """
 
     segments: Path
@@ -132,6 +143,7 @@ class EngineOptions:
     step_s: float = 0.15
     select: SelectOptions = field(default_factory=SelectOptions)
     salt: str = ""
+    drafts: bool = True
 
     def __post_init__(self) -> None:
         if self.chunk < 1:

@@ -23,30 +23,40 @@ from sparse_backend.config import (
     Impl,
     UnsupportedPatternError,
 )
+from sparse_backend.constrain import Constraint
 from sparse_backend.crossover import chunk_size, effective, within
+from sparse_backend.decode_step import Speculation
 from sparse_backend.graphs import DecodeGraph
-from sparse_backend.kvstore import SegmentStore
+from sparse_backend.kvstore import SegmentStore, StoreOptions
 from sparse_backend.layout import Layout, compile_layout
+from sparse_backend.lookup import Drafter
 from sparse_backend.model import Decoder, Step
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence
-from sparse_backend.requests import AskRequest, Cancel, ReadRequest
+from sparse_backend.quantize import packed_bytes
+from sparse_backend.requests import AskRequest, Cancel, ReadRequest, Wish
 from sparse_backend.results import Answer, Read
+from sparse_backend.salted import salted_segment_key
+from sparse_backend.sampling import Sampler, Sampling
 from sparse_backend.scheduler import Scheduler
 from sparse_backend.segment import Context, KVBuffer, Segment, Tail, segment_key
 from sparse_backend.select import Selection, SelectStep
 from sparse_backend.steps import LongReadStep, ReadStep, TailStep
+from sparse_backend.suffixes import SuffixCache
 from sparse_backend.tails import Tails
 
 Progress = Callable[[int, int], None]  # tokens read, tokens in all
 SINK = 64  # leading tokens without evidence: they gather attention whatever is asked
+SUFFIX_BYTES = 64 << 20  # of the indexes from which answers are drafted
+GREEDY = Sampling()
 
 
 class Engine:
     """Reads documents once and answers questions on them, for any number of conversations at once."""
 
-    def __init__(self, decoder: Decoder, options: EngineOptions) -> None:
+    def __init__(self, decoder: Decoder, options: EngineOptions, store: StoreOptions | None = None) -> None:
+        """`store`: how segments are kept. Raises UnsupportedPatternError and what SegmentStore.open raises."""
         if reason := gpu.missing(options.impl):
             raise UnsupportedPatternError(reason)
         if options.impl is Impl.FLEX:
@@ -57,13 +67,14 @@ class Engine:
         self.options = options
         decoder.to(options.impl.device)
         self.schedule = preset(options.pattern, options.level)
-        self.store = SegmentStore(options.segments)
+        self.store = SegmentStore(options.segments, store)
         self.store.open()
         self.scheduler = Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
         self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self._let_go)
         self._state = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._segments: OrderedDict[str, Segment] = OrderedDict()
+        self._suffixes = SuffixCache(SUFFIX_BYTES)
         self.tails = Tails(decoder.shape, options.impl.device, options.live_tails)
 
     # -- reading ---------------------------------------------------------------
@@ -80,9 +91,11 @@ class Engine:
 
     def key(self, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
         """The content hash under which these tokens' keys and values are kept."""
-        model, impl = self.decoder.fingerprint, self.options.impl.value
-        fingerprint = self.schedule_for(len(token_ids)).fingerprint
-        return segment_key(model, fingerprint, impl, token_ids, anchors, self.options.salt)
+        model, impl, salt = self.decoder.fingerprint, self.options.impl.value, self.options.salt
+        pattern = f"{self.schedule_for(len(token_ids)).fingerprint}|{self.store.options.kv_format}"
+        if not salt:
+            return segment_key(model, pattern, impl, token_ids, anchors)
+        return salted_segment_key(salt, model, pattern, impl, token_ids, anchors)
 
     def schedule_for(self, n: int) -> Schedule:
         """How n tokens are read, see crossover."""
@@ -122,11 +135,11 @@ class Engine:
             cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
                 size = self.decoder.shape.bytes(len(token_ids))
-                self.store.check_space(size)
+                self.store.check_space(packed_bytes(self.decoder.shape, len(token_ids), self.store.options.kv_format))
                 with self.admission.enter(size, waiting=waiting, cancel=cancel):
                     segment = self._prefill(key, token_ids, anchors, progress, cancel, owner)
                     saving = time.perf_counter()
-                    self.store.save(segment)
+                    segment = self.store.save(segment)
                     save_s = time.perf_counter() - saving
                     self._remember(segment)
         if progress:
@@ -134,17 +147,21 @@ class Engine:
         return Read(segment, cached, time.perf_counter() - start, save_s)
 
     def forget(self, key: str) -> None:
-        """Deletes a segment's keys and values from memory and disk, and every tail behind it."""
-        with self._state:
-            self._segments.pop(key, None)
-        self.tails.forget(key)
-        self.store.delete(key)
+        """Deletes a segment from every tier, with what was derived from it, and every tail behind it."""
+        for one in {key, *self.store.delete(key)}:
+            with self._state:
+                self._segments.pop(one, None)
+            self.tails.forget(one)
+            self._suffixes.forget(one)
 
     def _known(self, key: str) -> Segment | None:
         with self._state:
             segment = self._segments.get(key)
-        if segment is None and (stored := self.store.load(key)):
-            segment = stored.on(self.options.impl.device)
+        if segment is not None and not self.store.has(key):  # another process deleted it
+            self.forget(key)
+            segment = None
+        if segment is None:
+            segment = self.store.load(key, self.options.impl.device)
         if segment:
             self._remember(segment)
         return segment
@@ -221,15 +238,18 @@ class Engine:
         *,
         stop_ids: frozenset[int],
         max_new_tokens: int,
+        sampling: Sampling = GREEDY,
+        constraint: Constraint | None = None,
         cancel: Cancel | None = None,
         owner: str = "",
     ) -> Generator[int, None, Answer]:
-        """Yields the answer's token ids (greedy), then returns the Answer.
+        """Yields the answer's token ids, then returns the Answer.
 
         `context`: segments side by side, in any order, each read once. `tail_ids`: everything behind them, earlier
         turns included; what a live tail already holds is not computed again. Closing the generator stops the work
-        within one pass. Raises ContextTooLongError before anything is computed, and ValueError for an empty tail or
-        for less than one new token.
+        within one pass. `constraint` holds the answer to a grammar or its quotes to the document. Raises
+        ContextTooLongError before anything is computed, and ValueError for an empty tail or for less than one new
+        token.
         """
         if not tail_ids:
             raise ValueError("there is no question")
@@ -241,19 +261,25 @@ class Engine:
         tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids)
         cached = len(whole) + tail.kv.length
         evidence = Evidence(self.decoder.shape.layers, len(whole), SINK)
+        wish = Wish(
+            Sampler(sampling),
+            Speculation(self._drafter(whole, tail_ids), constraint),
+            constraint,
+            stop_ids,
+            max_new_tokens,
+        )
         request = AskRequest(
             tail,
             tail_ids[tail.kv.length :],
-            self._tail_step(whole, tail, evidence, selection),
+            self._tail_step(whole, tail, selection),
+            wish,
             owner=owner,
-            stop_ids=stop_ids,
-            max_new_tokens=max_new_tokens,
-            choose=lambda logits: int(logits.argmax()),
             evidence=evidence,
             selection=selection,
             cancel=cancel,
-            graph=self._graph(whole, tail, evidence, selection),
+            graph=None if constraint else self._graph(whole, tail, evidence, selection),
         )
+        leases = [self.store.lease(segment.key) for segment in whole.segments]
         self.scheduler.submit(request)
         try:
             while (event := request.events.get()).kind == "token":
@@ -262,6 +288,8 @@ class Engine:
             request.abandoned = True
             request.released.wait()
             self.tails.give_back(tail)
+            for lease in leases:
+                lease.close()
         if event.error:
             raise event.error
         return Answer(
@@ -274,6 +302,7 @@ class Engine:
             evidence=evidence.rows()[: len(request.answer)],
             exact=selection is None,
             looked_at=selection.tokens if selection else len(whole),
+            choices=tuple(request.choices),
         )
 
     def _graph(
@@ -301,15 +330,22 @@ class Engine:
         return Selection(self.decoder, context, options)
 
     def _tail_step(
-        self, context: Context, tail: Tail, evidence: Evidence, selection: Selection | None
-    ) -> Callable[[bool], Step]:
-        def step(last: bool) -> Step:
-            proof = evidence if last else None
+        self, context: Context, tail: Tail, selection: Selection | None
+    ) -> Callable[[Evidence | None, bool], Step]:
+        def step(evidence: Evidence | None, answering: bool) -> Step:
             if selection:
-                return SelectStep(self.decoder, tail.kv, selection, self.options.impl, proof)
-            return TailStep(self.decoder, tail.kv, context, self.options.impl, proof)
+                return SelectStep(self.decoder, tail.kv, selection, self.options.impl, evidence, renew=not answering)
+            return TailStep(self.decoder, tail.kv, context, self.options.impl, evidence)
 
         return step
+
+    def _drafter(self, context: Context, tail_ids: Sequence[int]) -> Drafter | None:
+        """Drafts from the context's own words; None where they are switched off or would not pay."""
+        if not self.options.drafts or self.options.impl is Impl.TRITON:
+            return None
+        drafter = Drafter([self._suffixes.get(segment.key, segment.token_ids) for segment in context.segments])
+        drafter.extend(tail_ids)
+        return drafter
 
 
 def _narrowed(pattern: Pattern, window: int | None) -> Pattern:

@@ -10,13 +10,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from torch import Tensor
 
+from sparse_backend.constrain import Constraint
+from sparse_backend.decode_step import Speculation, decode_step
 from sparse_backend.graphs import DecodeGraph
 from sparse_backend.model import Step
 from sparse_backend.probe import Evidence
+from sparse_backend.sampling import Choice, Sampler
 from sparse_backend.scheduler import Work
 from sparse_backend.segment import KVBuffer, Tail
 from sparse_backend.select import Selection
@@ -87,10 +91,22 @@ class ReadRequest:
         return self._kv.length == len(self._ids)
 
 
-class AskRequest:
-    """Feeds the new tokens of a tail, then generates: `choose` gives the next token for logits [vocabulary].
+@dataclass(slots=True)
+class Wish:
+    """What an answer should be like: how its tokens are chosen, where it ends, what it is drafted and held by."""
 
-    `step` makes the step of one pass, given whether evidence counts in it.
+    sampler: Sampler
+    speculation: Speculation
+    constraint: Constraint | None
+    stop_ids: frozenset[int]
+    max_new_tokens: int
+
+
+class AskRequest:
+    """Feeds the new tokens of a tail, then generates, checking drafts in the same pass.
+
+    `step` makes the step of one pass, given the evidence to collect (None where no token follows) and whether the
+    answer has begun.
     """
 
     urgent = True
@@ -99,12 +115,10 @@ class AskRequest:
         self,
         tail: Tail,
         new_ids: Sequence[int],
-        step: Callable[[bool], Step],
+        step: Callable[[Evidence | None, bool], Step],
+        wish: Wish,
         *,
         owner: str,
-        stop_ids: frozenset[int],
-        max_new_tokens: int,
-        choose: Callable[[Tensor], int],
         evidence: Evidence,
         selection: Selection | None,
         cancel: Cancel | None,
@@ -115,15 +129,17 @@ class AskRequest:
         self.abandoned = False
         self.released = threading.Event()
         self.tail = tail
+        self.choices: list[Choice] = []  # of the answer's tokens
         self.answer: list[int] = []
         self.finish: Finish = "length"
         self.first_token_s = 0.0
         self.over = False
         self._begin = time.perf_counter()
         self._pending = list(new_ids)
-        self._step, self._stop_ids, self._most, self._choose = step, stop_ids, max_new_tokens, choose
+        self._step, self._wish = step, wish
         self._evidence, self._selection, self._cancel, self._graph = evidence, selection, cancel, graph
         self._fed: list[int] = []
+        self._drafts: tuple[int, ...] = ()
 
     @property
     def streaming(self) -> bool:
@@ -133,44 +149,55 @@ class AskRequest:
     def work(self, budget: int) -> Work | None:
         if self.over:
             return None
-        self._fed = self._pending[: max(budget, 1)]
-        last = len(self._fed) == len(self._pending)
+        self._drafts, replay = (), None
+        if self.answer:
+            if self._graph:  # one token at a time is what it was recorded for
+                replay = partial(self._graph.run, self._pending[0])
+            else:
+                self._drafts = self._wish.speculation.propose(self._wish.max_new_tokens - len(self.answer) - 1)
+        self._fed = [*self._pending[: max(budget, 1)], *self._drafts]
+        last = len(self._fed) - len(self._drafts) == len(self._pending)
+        rows = 1 + len(self._drafts) if last else 0
         if last:
-            self._evidence.expect(1)
+            self._evidence.expect(rows)
         self.tail.kv.reserve(len(self._fed))
-        replay = None
-        if self._graph and self.answer and len(self._fed) == 1:
-            graph, token = self._graph, self._fed[0]
-
-            def replay() -> Tensor:
-                return graph.run(token)
-
-        return Work(tuple(self._fed), self._step(last), (len(self._fed) - 1,) if last else (), replay)
+        step = self._step(self._evidence if last else None, bool(self.answer))
+        return Work(tuple(self._fed), step, tuple(range(len(self._fed) - rows, len(self._fed))), replay)
 
     def done(self, logits: Tensor | None) -> None:
-        self.tail.kv.advance(len(self._fed))
-        self.tail.token_ids.extend(self._fed)
-        del self._pending[: len(self._fed)]
+        kept = len(self._fed) - len(self._drafts)
+        if logits is not None:
+            wish = self._wish
+            chosen = decode_step(logits, self._drafts, wish.sampler, wish.constraint, wish.stop_ids)
+            kept += chosen.accepted
+            self._evidence.keep(chosen.keep)
+            if self._selection:
+                self._selection.advance(chosen.keep)
+        self.tail.kv.advance(kept)
+        self.tail.token_ids.extend(self._fed[:kept])
         if logits is None:
+            del self._pending[:kept]
             return
-        token = self._choose(logits[0])
-        self._evidence.keep(1)
-        if self._selection:
-            self._selection.advance(1)
-        self._take(token)
-
-    def _take(self, token: int) -> None:
+        wish.speculation.settle(chosen)
         if not self.answer:
             self.first_token_s = time.perf_counter() - self._begin
-        if token in self._stop_ids:
+        for choice in chosen.choices:
+            if not self.over:
+                self._take(choice)
+        if chosen.finished and not self.over:
+            self._end("stop")
+
+    def _take(self, choice: Choice) -> None:
+        if choice.token_id in self._wish.stop_ids:
             self._end("stop")
             return
-        self.answer.append(token)
-        self._pending = [token]
-        self.events.put(Event("token", token))
+        self.answer.append(choice.token_id)
+        self.choices.append(choice)
+        self._pending = [choice.token_id]
+        self.events.put(Event("token", choice.token_id))
         if looping(self.answer):
             self._end("repeat")
-        elif len(self.answer) == self._most:
+        elif len(self.answer) == self._wish.max_new_tokens:
             self._end("length")
 
     def _end(self, finish: Finish) -> None:

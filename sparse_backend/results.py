@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from sparse_backend.requests import Finish
+from sparse_backend.sampling import Choice
 from sparse_backend.segment import Segment
 
 
@@ -28,7 +29,8 @@ class Answer:
     """A finished answer. `evidence`: float32 [len(token_ids), len(context)], attention mass per generated token.
 
     `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
-    token looked at the whole context; else at `looked_at` tokens of it, per layer and key head.
+    token looked at the whole context; else at `looked_at` tokens of it, per layer and key head. `choices`: the tokens
+    with their log-probabilities.
     """
 
     token_ids: tuple[int, ...]
@@ -40,3 +42,4 @@ class Answer:
     evidence: Tensor
     exact: bool = True
     looked_at: int = 0
+    choices: tuple[Choice, ...] = ()

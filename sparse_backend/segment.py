@@ -150,16 +150,13 @@ class Tail:
         return same
 
 
-def segment_key(
-    model: str, pattern: str, impl: str, token_ids: Sequence[int], anchors: Sequence[int], salt: str = ""
-) -> str:
+def segment_key(model: str, pattern: str, impl: str, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
     """Hex SHA-256 of everything that changes a segment's keys and values.
 
-    `model`: fingerprint of weights and dtype; `pattern`: the pattern's fingerprint; `salt`: a secret of the
-    organisation the text belongs to, so that nobody outside can tell by a hit what it has read.
+    `model`: fingerprint of weights and dtype; `pattern`: the pattern's fingerprint.
     """
     digest = hashlib.sha256()
-    for part in (f"format={FORMAT}", salt, model, pattern, impl):
+    for part in (f"format={FORMAT}", model, pattern, impl):
         digest.update(part.encode() + b"\0")
     for numbers in (token_ids, anchors):
         digest.update(f"{len(numbers)}:".encode())  # without it, a first anchor could pass for a last token

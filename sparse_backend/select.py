@@ -62,12 +62,12 @@ class Selection:
             self._age = 0
             self._chosen.clear()
 
-    def of(self, layer: int, q: Tensor, form: Form) -> _Chosen:
-        """The choice of `layer` for the unrotated queries q [Hq, L, D]; more than one query choose anew."""
+    def of(self, layer: int, q: Tensor, form: Form, *, renew: bool = False) -> _Chosen:
+        """The choice of `layer` for the unrotated queries q [Hq, L, D]; made anew for `renew` or when it is old."""
         rows = self._options.rows
         before = self._queries.get(layer)
         self._queries[layer] = q[:, -rows:] if before is None else torch.cat([before, q], 1)[:, -rows:]
-        if q.shape[1] > 1 or layer not in self._chosen:
+        if renew or layer not in self._chosen:
             self._chosen[layer] = self._choose(layer, form)
         return self._chosen[layer]
 
@@ -157,8 +157,16 @@ class SelectStep:
     reads = False
 
     def __init__(
-        self, decoder: Decoder, kv: KVBuffer, selection: Selection, impl: Impl, evidence: Evidence | None = None
+        self,
+        decoder: Decoder,
+        kv: KVBuffer,
+        selection: Selection,
+        impl: Impl,
+        evidence: Evidence | None = None,
+        *,
+        renew: bool = True,
     ) -> None:
+        self._renew = renew
         self._decoder, self._kv, self._selection, self._impl = decoder, kv, selection, impl
         self._evidence = evidence
         self._turns = Turns()
@@ -166,7 +174,7 @@ class SelectStep:
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
         start, rotation, run = self._kv.length, self._decoder.rotations[layer], self._turns.run
-        chosen = self._selection.of(layer, q, form)
+        chosen = self._selection.of(layer, q, form, renew=self._renew)
         tail = self._kv.write(layer, run(rotation, k, start), v)
         queries = [run(rotation, q, chosen.index.shape[1] + start), run(rotation, q, start)]
         asked = self._evidence.wanted(layer) if self._evidence else 0

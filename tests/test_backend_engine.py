@@ -223,7 +223,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("sparse_backend.kvstore.save_file", fail)
+        patch.setattr("sparse_backend.kvfile.save_file", fail)
         with pytest.raises(DiskFullError):
             made.read(DOC, ANCHORS)
     assert not list(tmp_path.iterdir()) and not made._segments

@@ -228,6 +228,6 @@ def test_the_selection_holds_what_the_question_looks_at(decoder: Decoder, tmp_pa
     for head in range(2):
         assert {0, 15, n - 1, n - 32} <= set(chosen.index[head].tolist())
     assert torch.equal(chosen.values, torch.stack([values[1, h, chosen.index[h]] for h in range(2)]))
-    assert selection.of(1, q[:, :1], Form()) is chosen  # one generated token keeps the choice
+    assert selection.of(1, q[:, :1], Form()) is chosen  # a generated token keeps the choice
     selection.advance(32)
     assert selection.of(1, q[:, :1], Form()) is not chosen  # until it is renewed

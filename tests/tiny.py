@@ -66,7 +66,7 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
 
 def engine(decoder: Decoder, segments: Path, **options: Any) -> Engine:
     """An engine with small chunks, and with windows far below the presets' so that short documents are sparse."""
-    made = Engine(decoder, EngineOptions(**{"segments": segments, "chunk": 16, **options}))
+    made = Engine(decoder, EngineOptions(**{"segments": segments, "chunk": 16, "drafts": False, **options}))
     if made.options.pattern == "headers":
         made.schedule = Schedule(
             Pattern("headers", 24, sink=4, anchors=True), Pattern("headers", 8, sink=4, anchors=True)
