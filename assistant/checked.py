@@ -22,13 +22,14 @@ class Checked:
     """`places`: cited as "see also"; `unverified`: what the answer names and the document does not hold.
 
     `facts`: sentences found by rule, true of the document whatever the model said. `located`: the answer names a
-    place of the tree and the tree agrees.
+    place of the tree and the tree agrees; `refuted`: it names one that the tree contradicts.
     """
 
     places: tuple[Place, ...] = ()
     unverified: tuple[str, ...] = ()
     facts: tuple[str, ...] = ()
     located: bool = False
+    refuted: bool = False
 
 
 def merged(parts: list[Checked]) -> Checked:
@@ -38,4 +39,5 @@ def merged(parts: list[Checked]) -> Checked:
         unverified=tuple(dict.fromkeys(name for part in parts for name in part.unverified)),
         facts=tuple(dict.fromkeys(fact for part in parts for fact in part.facts)),
         located=any(part.located for part in parts),
+        refuted=any(part.refuted for part in parts),
     )

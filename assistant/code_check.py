@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 
 from assistant.checked import Checked, Place, merged
 from assistant.code_names import Named, names_in
@@ -22,9 +24,9 @@ class CodeCheck:
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
 
-    def names(self, answer: str) -> Checked:
+    def names(self, answer: str, kinds: Collection[str] = ("paths", "symbols")) -> Checked:
         """Which names of `answer` are not in the tree, where the others are defined, and whether its places agree."""
-        names = names_in(answer)
+        names = tuple(name for name in names_in(answer) if f"{name.kind}s" in kinds)
         parts: list[Checked] = []
         for index, name in enumerate(names):
             if name.kind == "symbol":
@@ -33,7 +35,7 @@ class CodeCheck:
                 before = [each for each in names[:index] if each.kind == "symbol" and _near(answer, each, name)]
                 parts.append(self._path(name, before[-1] if before else None))
         found = merged(parts)
-        return Checked(found.places[:MAX_PLACES], found.unverified, found.facts, found.located)
+        return replace(found, places=found.places[:MAX_PLACES])
 
     def uses(self, question: str) -> Checked:
         """Callers, uses and importers of what the question asks for; nothing for other questions."""
@@ -48,7 +50,7 @@ class CodeCheck:
         first, last = name.lines
         fitting = [path for path in paths if not path.endswith("/") and 1 <= first <= last <= self._tree.lines(path)]
         if not fitting:
-            return Checked(unverified=(_written(name),))
+            return Checked(unverified=(_written(name),), refuted=True)
         if symbol is None or len(fitting) > 1:
             return Checked(places=(self._line(fitting[0], first),)) if len(fitting) == 1 else Checked()
         return self._agrees(name, fitting[0], symbol)
@@ -64,7 +66,7 @@ class CodeCheck:
         if stands or any(each.line <= last and first <= each.last_line for each in defined):
             return Checked(places=(self._line(path, first),), located=True)
         facts = tuple(f"`{each.name}` is defined at {each.path}:{each.line}." for each in defined[:MAX_SAME])
-        return Checked(unverified=(f"{symbol.text} at {_written(name)}",), facts=facts)
+        return Checked(unverified=(f"{symbol.text} at {_written(name)}",), facts=facts, refuted=True)
 
     def _symbol(self, name: Named, names: tuple[Named, ...]) -> Checked:
         defined = self._tree.symbols(name.text)

@@ -45,7 +45,10 @@ LIGHT = frozenset(("check", "have"))  # said in passing: a promise only with a d
 _ALONE = {"let": "let you know", "get": "get back", "keep": "keep you", "come": "come back", "follow": "follow up"}
 _PROMISED = {word: deed for deed, (words, _) in reversed(FAMILIES.items()) for word in words.split()}
 _DONE = {deed: frozenset(words.split()) for deed, (_, words) in FAMILIES.items()}
-_VERBS = frozenset(_PROMISED) | frozenset().union(*_DONE.values())
+_BOTH = frozenset(
+    ("phone", "credit", "order", "post", "mail", "e-mail", "email", "return", "switch", "book", "patch", "ring")
+)
+_VERBS = (frozenset(_PROMISED) | frozenset().union(*_DONE.values())) - _BOTH  # nouns first, where a word is both
 _NOUNS = {"refund": "refund", "replacement": "replace", "call": "contact", "visit": "visit", "repair": "repair"}
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _LITTLE = (
@@ -98,7 +101,7 @@ def deed_in(clause: str, actor: str = "") -> Deed | None:
     verb, family = found
     rest = words[words.index(verb) + 1 :]
     families = {family} | {_NOUNS[word] for word in rest if word in _NOUNS}
-    taken = _PROMISED.keys() | frozenset().union(*(_DONE[each] for each in families)) - _NOUNS.keys()
+    taken = (_PROMISED.keys() | frozenset().union(*(_DONE[each] for each in families)) - _NOUNS.keys()) - _BOTH
     rest += [word.lower() for word in _WORD.findall(actor)]
     things = frozenset(stem(word) for word in rest if word not in _STOP and word not in taken and len(word) > 2)
     return Deed(frozenset(families), things, (family if family in LIGHT else verb) in LIGHT)
@@ -165,3 +168,9 @@ def _speaks_of_nothing_else(words: set[str]) -> bool:
 def stem(word: str) -> str:
     """A noun without its plural."""
     return word[:-1] if word.endswith("s") and not word.endswith("ss") and len(word) > 3 else word
+
+
+def nouns_in(text: str) -> frozenset[str]:
+    """Stems of the words of a text that name a thing: neither little words nor verbs of the table."""
+    words = (word.lower() for word in _WORD.findall(text))
+    return frozenset(stem(word) for word in words if len(word) > 3 and word not in _STOP and word not in _VERBS)

@@ -57,10 +57,24 @@ class _Profile(BaseModel):
 def read_profile(path: Path) -> Profile:
     """The profile in a file; ProfileError, one sentence, for anything that is not as profiles.py says."""
     try:
-        read = _Profile.model_validate_json(json.dumps(_table(path), default=str), strict=True)
+        if path.stat().st_size > MAX_BYTES:
+            raise ProfileError(f"{path} is larger than {MAX_BYTES // 1024} KB; a profile holds a few short texts.")
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProfileError(f"{path} cannot be read; give a text file in UTF-8 that you may open.") from error
+    return parse_profile(text, str(path))
+
+
+def parse_profile(text: str, shown: str) -> Profile:
+    """The profile in `text`, which is TOML if the name `shown` ends in .toml and YAML otherwise; ProfileError as above.
+
+    `shown` stands first in every error.
+    """
+    try:
+        read = _Profile.model_validate_json(json.dumps(_table(text, shown), default=str), strict=True)
     except ValidationError as error:
-        raise _error(path, error) from None
-    _known(path, read)
+        raise _error(shown, error) from None
+    _known(shown, read)
     fields: dict[str, Any] = read.model_dump()
     rules: dict[str, Any] = fields["escalation"]
     fields["escalation"] = Escalation(**{key: _frozen(value) for key, value in rules.items()})
@@ -73,21 +87,16 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _table(path: Path) -> dict[str, Any]:
-    """The file's own keys and values, before any of them is checked."""
+def _table(text: str, shown: str) -> dict[str, Any]:
+    """The text's own keys and values, before any of them is checked."""
+    kind = "TOML" if shown.lower().endswith(".toml") else "YAML"
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ProfileError(f"{path} is larger than {MAX_BYTES // 1024} KB; a profile holds a few short texts.")
-        text = path.read_text("utf-8")
-        found = tomllib.loads(text) if path.suffix.lower() == ".toml" else yaml.load(text, _Loader)  # noqa: S506
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProfileError(f"{path} cannot be read; give a text file in UTF-8 that you may open.") from error
+        found = tomllib.loads(text) if kind == "TOML" else yaml.load(text, _Loader)  # noqa: S506
     except (tomllib.TOMLDecodeError, yaml.YAMLError, RecursionError, ValueError) as error:
-        kind = "TOML" if path.suffix.lower() == ".toml" else "YAML"
         reason = " ".join(str(error).split()) or "it nests too deeply"
-        raise ProfileError(f"{path} is no valid {kind}: {reason}; correct that place.") from error
+        raise ProfileError(f"{shown} is no valid {kind}: {reason}; correct that place.") from error
     if not isinstance(found, dict):
-        raise ProfileError(f"{path} holds no keys; begin it with name: and title:.")
+        raise ProfileError(f"{shown} holds no keys; begin it with name: and title:.")
     return {str(key): value for key, value in found.items()}
 
 
@@ -103,24 +112,26 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _known(path: Path, read: _Profile) -> None:
+def _known(shown: str, read: _Profile) -> None:
     """Whether the names of checks, pattern and level are names of something."""
     for check in read.checks:
         if check not in CHECKS:
-            raise ProfileError(f"{path}: checks: “{check[:SHOWN]}” is none; {_choice(check, list(CHECKS))}.")
+            raise ProfileError(f"{shown}: checks: “{check[:SHOWN]}” is none; {_choice(check, list(CHECKS))}.")
     if read.level and read.level not in LEVELS:
-        raise ProfileError(f"{path}: level: “{read.level[:SHOWN]}” is none; {_choice(read.level, list(LEVELS))}.")
+        raise ProfileError(f"{shown}: level: “{read.level[:SHOWN]}” is none; {_choice(read.level, list(LEVELS))}.")
     if read.pattern:
         try:
             preset(read.pattern, next(iter(LEVELS)))
         except BackendError as error:
-            raise ProfileError(f"{path}: pattern: {error}") from error
+            raise ProfileError(f"{shown}: pattern: {error}") from error
 
 
-def _error(path: Path, error: ValidationError) -> ProfileError:
+def _error(shown: str, error: ValidationError) -> ProfileError:
     first = error.errors(include_url=False)[0]
     key = ".".join(str(part) for part in first["loc"])
-    return ProfileError(f"{path}: {key}: {_reason(first['type'], first['loc'], first['input'], first.get('ctx', {}))}.")
+    return ProfileError(
+        f"{shown}: {key}: {_reason(first['type'], first['loc'], first['input'], first.get('ctx', {}))}."
+    )
 
 
 def _reason(kind: str, place: Sequence[int | str], value: object, limits: dict[str, Any]) -> str:

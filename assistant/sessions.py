@@ -41,6 +41,7 @@ class Said:
     start: int = 0
     end: int = 0
     internal: bool = False
+    customer: str = ""  # where a document holds several customers: the header of theirs
 
     @property
     def label(self) -> str:
@@ -57,9 +58,13 @@ def place_label(session: int, session_at: datetime | None, number: int) -> str:
 def said_in(document: Document) -> tuple[Said, ...]:
     """Every message of the sessions in `document`, in order; empty for a document without sessions."""
     found: list[Said] = []
+    customer, count = "", 0
     for section in document.sections:
-        if section.kind in KINDS:
-            found += _messages(document, section, len({each.session for each in found}) + 1)
+        if section.kind == "customer":
+            customer, count = section.title, 0
+        elif section.kind in KINDS:
+            count += 1
+            found += _messages(document, section, count, customer)
     return tuple(found)
 
 
@@ -77,7 +82,7 @@ def session_label(document: Document, offset: int) -> str:
     return place_label(number, at, last)
 
 
-def _messages(document: Document, section: Section, fallback: int) -> Iterator[Said]:
+def _messages(document: Document, section: Section, fallback: int, customer: str) -> Iterator[Said]:
     number, started = _head(section)
     heads: list[re.Match[str]] = []
     for match in _MESSAGE.finditer(document.text, section.header_end, section.end):
@@ -98,6 +103,7 @@ def _messages(document: Document, section: Section, fallback: int) -> Iterator[S
             start=start,
             end=start + len(text),
             internal=bool(match["note"]),
+            customer=customer,
         )
 
 
