@@ -6,15 +6,18 @@ ingest.history.render writes these texts; no line inside a message can look like
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from dateutil import parser
 
 from ingest import Document, Section
+from storage import Message
 
 KINDS = ("session",)
+_ROLES = {"user": "customer", "assistant": "bot", "agent": "agent"}
 _DATE = r"\d{1,2} [A-Z][a-z]+ \d{4}"
 _TITLE = re.compile(rf"^Session (?P<number>\d+) of \d+ — (?P<at>{_DATE}, \d\d:\d\d) UTC")
 _MESSAGE = re.compile(
@@ -42,6 +45,7 @@ class Said:
     end: int = 0
     internal: bool = False
     customer: str = ""  # where a document holds several customers: the header of theirs
+    seq: int | None = None  # of a message out of the database
 
     @property
     def label(self) -> str:
@@ -65,6 +69,29 @@ def said_in(document: Document) -> tuple[Said, ...]:
         elif section.kind in KINDS:
             count += 1
             found += _messages(document, section, count, customer)
+    return tuple(found)
+
+
+def said_of(messages: Sequence[Message]) -> tuple[Said, ...]:
+    """The messages of a stored conversation, in order; an answer that still grows or broke off says nothing yet."""
+    found: list[Said] = []
+    numbers: Counter[int] = Counter()
+    started: dict[int, datetime] = {}
+    for message in messages:
+        numbers[message.session] += 1
+        started.setdefault(message.session, message.created_at)
+        if message.status in ("complete", "stopped"):
+            found.append(
+                Said(
+                    session=message.session,
+                    number=numbers[message.session],
+                    role=_ROLES[message.role],
+                    text=message.content,
+                    at=message.created_at,
+                    session_at=started[message.session],
+                    seq=message.seq,
+                )
+            )
     return tuple(found)
 
 

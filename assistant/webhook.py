@@ -6,10 +6,10 @@ an event's content is logged or kept in an error.
 
 from __future__ import annotations
 
-import json
+import logging
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -20,19 +20,22 @@ import httpx
 from assistant.errors import AssistantError
 from assistant.webhook_address import AddressError, Guard
 from assistant.webhook_sign import sign
+from storage import StorageError
+
+_LOG = logging.getLogger(__name__)
 
 FIRST_PAUSE = 5.0  # seconds
 LONGEST_PAUSE = 6 * 3600.0
 ATTEMPTS = 16  # pauses of 5 s, 10 s, … up to 6 hours: about a day in all
 TIMEOUT = 10.0  # seconds for connecting, and for each read and write
-AT_ONCE = 20  # deliveries claimed in one pass
-LEASE = timedelta(minutes=5)  # longer than AT_ONCE deliveries may take when most of them answer
+AT_ONCE = 10  # deliveries claimed in one pass
+LEASE_S = AT_ONCE * 3 * TIMEOUT + 30.0  # longer than a pass in which nobody answers
 IDLE = 2.0  # seconds between two looks into an empty outbox
 GONE = 410  # the receiver wants no more
 
 
 class Delivery(Protocol):
-    """One event on its way, as the outbox keeps it. `attempts` were made before; `key` is the same at all of them."""
+    """One event on its way, as the outbox keeps it. `attempts` counts this one; `key` is the same at all of them."""
 
     @property
     def id(self) -> int: ...
@@ -51,15 +54,15 @@ class Delivery(Protocol):
 class Outbox(Protocol):
     """What storage does for deliveries. A claim hands each to one process at a time until its lease ends."""
 
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> Sequence[Delivery]:
+    def claim(self, now: datetime, *, limit: int, lease_s: float) -> Sequence[Delivery]:
         """Deliveries that are due at `now`, oldest first."""
         ...
 
-    def delivered(self, delivery: int) -> None:
+    def delivered(self, delivery_id: int) -> None:
         """It arrived."""
         ...
 
-    def failed(self, delivery: int, error: str, next_at: datetime | None) -> None:
+    def failed(self, delivery_id: int, error: str, next_at: datetime | None) -> None:
         """It did not arrive; try again at `next_at`, or never again if that is None."""
         ...
 
@@ -89,11 +92,6 @@ def pause_after(attempt: int, chance: float, asked: float = 0.0) -> float | None
     return max(full * (1.0 - chance / 2.0), min(asked, LONGEST_PAUSE))
 
 
-def event_body(event: str, at: datetime, data: Mapping[str, object]) -> str:
-    """The JSON of an event: its type such as "hand_off.waiting", its time, and what belongs to it."""
-    return json.dumps({"type": event, "timestamp": at.astimezone(UTC).isoformat(), "data": data}, ensure_ascii=False)
-
-
 @dataclass(frozen=True, slots=True)
 class Courier:
     """Sends what the outbox holds. `secret_of` gives the secret of an organisation.
@@ -109,14 +107,19 @@ class Courier:
     client: httpx.Client | None = None
 
     def run(self, stop: threading.Event) -> None:
-        """Works until `stop` is set; one call in one thread."""
+        """Works until `stop` is set; one call in one thread. A database that fails is asked again."""
         while not stop.is_set():
-            if not self.deliver_due():
+            try:
+                found = self.deliver_due()
+            except StorageError as error:
+                _LOG.warning("webhooks wait: %s", error)
+                found = 0
+            if not found:
                 stop.wait(IDLE)
 
     def deliver_due(self) -> int:
         """Tries everything that is due once; how many deliveries that were."""
-        claimed = self.outbox.claim(self.clock(), AT_ONCE, LEASE)
+        claimed = self.outbox.claim(self.clock(), limit=AT_ONCE, lease_s=LEASE_S)
         if not claimed:
             return 0
         own = self.client is None
@@ -137,19 +140,20 @@ class Courier:
         self.outbox.failed(delivery.id, outcome.error, again)
 
     def _attempt(self, client: httpx.Client, delivery: Delivery) -> Outcome:
-        attempt = delivery.attempts + 1
         try:
             status, asked = self._send(client, delivery)
         except AssistantError as error:  # an address or a secret that cannot be used: trying again changes nothing
             return Outcome(str(error))
         except (httpx.HTTPError, OSError) as error:
-            return Outcome(f"The receiver could not be reached ({type(error).__name__}).", self._pause(attempt))
+            return Outcome(
+                f"The receiver could not be reached ({type(error).__name__}).", self._pause(delivery.attempts)
+            )
         if 200 <= status < 300:
             return Outcome()
         if status == GONE:
             return Outcome(f"The receiver answered {status}: it wants no more events.")
         told = "a redirect, which is not followed" if 300 <= status < 400 else "no success"
-        return Outcome(f"The receiver answered {status}, {told}.", self._pause(attempt, asked))
+        return Outcome(f"The receiver answered {status}, {told}.", self._pause(delivery.attempts, asked))
 
     def _pause(self, attempt: int, asked: float = 0.0) -> float | None:
         return pause_after(attempt, self.chance(), asked)

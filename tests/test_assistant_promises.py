@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from assistant.promises import Promise, find_promises, promises_in
-from assistant.sessions import Said, said_in, session_label
+from assistant.sessions import Said, said_in, said_of, session_label
 from ingest import Document, load
+from storage import Message
 from tests.fakes import lines
 
 NOW = datetime(2025, 5, 30, tzinfo=UTC)
@@ -192,3 +193,25 @@ def test_a_promise_is_cited_by_session_and_message(history: Document) -> None:
 def test_other_documents_hold_no_sessions() -> None:
     document = lines("[1] Agent: I will call you tomorrow.\n")
     assert said_in(document) == () and session_label(document, 3) == ""
+
+
+def test_a_stored_conversation_gives_its_promises_with_their_messages() -> None:
+    at = datetime(2025, 5, 5, 10, tzinfo=UTC)
+
+    def message(seq: int, session: int, role: str, text: str, status: str = "complete") -> Message:
+        return Message(seq, "c", seq, session, role, text, status, at.replace(day=4 + session), None)
+
+    messages = (
+        message(0, 1, "user", "My router is broken."),
+        message(1, 1, "assistant", "You will receive a new router by Friday."),
+        message(2, 1, "assistant", "I will call you", "broken"),
+        message(3, 2, "user", "The router arrived."),
+    )
+    spoken = said_of(messages)
+    assert [(each.session, each.number, each.role, each.seq) for each in spoken] == [
+        (1, 1, "customer", 0),
+        (1, 2, "bot", 1),
+        (2, 1, "customer", 3),
+    ]
+    (promise,) = find_promises(spoken)
+    assert (promise.status, promise.said.seq, promise.said.label) == ("kept", 1, "session of 5 May 2025, message 2")

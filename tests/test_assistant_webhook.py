@@ -21,9 +21,11 @@ from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.webhook import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Courier, event_body, new_client, pause_after
+from assistant import webhook as module
+from assistant.webhook import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Courier, new_client, pause_after
 from assistant.webhook_address import AddressError, Guard
 from assistant.webhook_sign import new_secret, verify
+from storage import StorageError
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECRET = new_secret()
@@ -36,7 +38,7 @@ class Event:
     organisation: str = "acme"
     key: str = "d-1"
     body: str = '{"type": "hand_off.waiting"}'
-    attempts: int = 0
+    attempts: int = 1
 
 
 @dataclass
@@ -47,16 +49,21 @@ class Box:
     done: list[int] = field(default_factory=list)
     failures: list[tuple[int, str, datetime | None]] = field(default_factory=list)
 
-    def claim(self, now: datetime, limit: int, lease: timedelta) -> Sequence[Event]:
-        assert now == NOW and lease > timedelta(0)
+    broken: int = 0
+
+    def claim(self, now: datetime, *, limit: int, lease_s: float) -> Sequence[Event]:
+        assert now == NOW and lease_s > 0
+        if self.broken:
+            self.broken -= 1
+            raise StorageError("The database is busy.")
         taken, self.due = self.due[:limit], self.due[limit:]
         return taken
 
-    def delivered(self, delivery: int) -> None:
-        self.done.append(delivery)
+    def delivered(self, delivery_id: int) -> None:
+        self.done.append(delivery_id)
 
-    def failed(self, delivery: int, error: str, next_at: datetime | None) -> None:
-        self.failures.append((delivery, error, next_at))
+    def failed(self, delivery_id: int, error: str, next_at: datetime | None) -> None:
+        self.failures.append((delivery_id, error, next_at))
 
 
 class Receiver:
@@ -124,14 +131,14 @@ def test_a_failure_is_tried_again_later_with_the_same_id(receiver: Receiver) -> 
     box = Box([Event(7, receiver.url)])
     courier(box).deliver_due()
     assert box.failures == [(7, "The receiver answered 503, no success.", NOW + timedelta(seconds=FIRST_PAUSE))]
-    box.due = [Event(7, receiver.url, attempts=1)]
+    box.due = [Event(7, receiver.url, attempts=2)]
     courier(box).deliver_due()
     assert box.done == [7] and len({headers["webhook-id"] for _, headers, _ in receiver.got}) == 1
 
 
 def test_the_last_attempt_ends_it(receiver: Receiver) -> None:
     receiver.statuses = [500]
-    box = Box([Event(7, receiver.url, attempts=ATTEMPTS - 1)])
+    box = Box([Event(7, receiver.url, attempts=ATTEMPTS)])
     courier(box).deliver_due()
     assert box.failures[0][2] is None
 
@@ -198,8 +205,11 @@ def test_a_weak_secret_is_refused_before_anything_is_sent(receiver: Receiver) ->
     assert "make a new one" in box.failures[0][1] and not receiver.got
 
 
-def test_the_courier_works_until_it_is_stopped(receiver: Receiver) -> None:
-    box, stop = Box([Event(7, receiver.url)]), threading.Event()
+def test_the_courier_works_until_it_is_stopped_whatever_the_database_does(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "IDLE", 0.01)
+    box, stop = Box([Event(7, receiver.url)], broken=2), threading.Event()
     thread = threading.Thread(target=courier(box).run, args=(stop,))
     thread.start()
     for _ in range(500):
@@ -345,12 +355,6 @@ def test_pauses_grow_stay_bounded_and_spread(attempt: int, chance: float, asked:
 def test_all_attempts_together_take_about_a_day() -> None:
     total = sum(pause_after(attempt, 0.0) or 0.0 for attempt in range(1, ATTEMPTS + 1))
     assert 20 * 3600 < total < 30 * 3600 and pause_after(ATTEMPTS, 0.5) is None
-
-
-def test_the_body_of_an_event_has_type_time_and_data() -> None:
-    assert event_body("hand_off.waiting", NOW, {"id": "é"}) == (
-        '{"type": "hand_off.waiting", "timestamp": "2026-11-25T12:00:00+00:00", "data": {"id": "é"}}'
-    )
 
 
 def test_the_client_follows_nothing_and_reads_no_environment() -> None:
