@@ -12,9 +12,11 @@ from posixpath import splitext
 
 from assistant.checked import Checked, Place, merged
 from assistant.code_tree import SEPARATORS, Linked, Symbol, Tree
+from ingest.tree.kinds import CODE_SUFFIXES
 
 MAX_TOLD = 20  # places in one sentence; the rest is counted
 MAX_PLACES = 8  # places cited
+SOURCES = CODE_SUFFIXES | {".pyi", ".sql", ".kts", ".bash", ".zsh", ".mts", ".cts", ".svelte"}
 _NAME = (
     r"(?:the\s)?(?:(?:function|method|class|module|file|package|type)\s)?"
     r"[`\"'“]?(?P<name>[\w$./\\:@#-]*\w/?)(?:\(\))?[`\"'”]?"
@@ -68,18 +70,26 @@ def uses_asked_for(tree: Tree, question: str) -> Checked:
 
 
 def find_uses(tree: Tree, name: str) -> Iterator[Use]:
-    """Where the last part of `name` stands in the files: no definitions, comments, imports or quoted texts."""
+    """Where the last part of `name` stands in source files: no definitions, comments, imports or quoted texts.
+
+    A method counts behind a dot or another separator only.
+    """
     word = SEPARATORS.split(name)[-1]
     text = tree.document.text
+    method = all(symbol.kind == "method" for symbol in tree.symbols(name)) and bool(tree.symbols(name))
     definitions = {symbol.start for symbol in tree.symbols(word)}
     headers = [(symbol.start, symbol.end) for symbol in tree.symbols(word)]
     for match in re.finditer(rf"(?<![\w$]){re.escape(word)}(?![\w$])", text):
         span = tree.document.span_at(match.start())
         if span.line is None or span.path.startswith("(") or match.start() in definitions:
             continue
+        if splitext(span.path)[1].lower() not in SOURCES:
+            continue
         begin = text.rfind("\n", 0, match.start()) + 1
         before = text[begin : match.start()]
         if any(start <= match.start() < end for start, end in headers) and _first(text, word, headers, match.start()):
+            continue
+        if method and not before.rstrip().endswith((".", "->", "::")):
             continue
         if _COMMENT.match(before + "x") or _TRAILING.search(before) or _quoted(before) or _IMPORT_LINE.match(before):
             continue
@@ -124,16 +134,18 @@ def _files(tree: Tree, name: str) -> tuple[str, ...]:
 
 
 def _uses(tree: Tree, name: str, symbols: tuple[Symbol, ...]) -> Checked:
+    """Only the bare name is said to be used where several definitions share it: which of them is meant is not known."""
     found = list(find_uses(tree, name))
     defined = ", ".join(f"{symbol.path}:{symbol.line}" for symbol in symbols[:3])
     rows = [f"`{name}` is defined at {defined}" + (f" and {len(symbols) - 3} more" if len(symbols) > 3 else "") + "."]
+    word = SEPARATORS.split(name)[-1]
+    same = len(tree.symbols(word))
+    shown = f"`{name}`" if same == 1 else f"Something named `{word}` ({same} definitions share the name)"
     called = [use for use in found if use.called]
     others = [use for use in found if not use.called]
-    rows += [f"`{name}` is {verb} at {_list(uses)}." for verb, uses in (("called", called), ("named", others)) if uses]
+    rows += [f"{shown} is {verb} at {_list(uses)}." for verb, uses in (("called", called), ("named", others)) if uses]
     if not found:
-        rows.append(f"`{name}` is not used anywhere else in the files that were read.")
-    elif len(tree.symbols(SEPARATORS.split(name)[-1])) > 1:
-        rows.append("Uses are found by name; several definitions share it.")
+        rows.append(f"`{name}` is not used anywhere else in the source files that were read.")
     places = tuple(Place(use.start, use.end, "caller") for use in (called or others)[:MAX_PLACES])
     return Checked(places=places, facts=(" ".join(rows),))
 

@@ -137,9 +137,18 @@ def test_comments_quotes_imports_and_definitions_are_no_uses(tree: Tree, deed: D
     assert all(deed.line_of(use.start) == use.line for use in find_uses(tree, "total"))
 
 
-def test_names_that_several_definitions_share_are_said_to_be_shared(check: CodeCheck) -> None:
+def test_of_a_shared_name_no_definition_is_said_to_be_meant(check: CodeCheck) -> None:
     (fact,) = check.uses("Where is total used?").facts
-    assert fact.endswith("Uses are found by name; several definitions share it.")
+    assert "Something named `total` (2 definitions share the name) is called at" in fact
+    assert "`total` is called" not in fact
+
+
+def test_a_method_is_used_behind_a_dot_and_texts_use_nothing(tree: Tree) -> None:
+    assert [(use.path, use.line) for use in find_uses(tree, "Cart.total")] == [
+        ("src/run.py", 9),
+        ("tests/test_cart.py", 7),
+    ]
+    assert not [use for use in find_uses(tree, "load") if use.path.endswith(".txt")]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from assistant.errors import UnknownBotError
 from assistant.profile_file import read_profile
 from assistant.profile_folder import find_profile, load_profiles, profile_lines
-from assistant.profiles import CHECKS, ProfileError
+from assistant.profiles import CHECKS, Escalation, Profile, ProfileError
 
 MINIMAL = """name = "hr"
 title = "HR desk"
@@ -151,3 +152,9 @@ def test_the_doctor_is_told_of_every_bot(tmp_path: Path) -> None:
     assert len(lines) == 4
     assert lines[-1] == f"bot hr: HR desk (from {tmp_path}); checks: none; never hands over"
     assert any(line.startswith("bot support: Customer support (shipped)") and "frustration" in line for line in lines)
+
+
+def test_every_key_and_check_is_documented() -> None:
+    text = (Path(__file__).resolve().parent.parent / "docs/bots.md").read_text("utf-8")
+    names = [field.name for value in (Profile, Escalation) for field in fields(value)]
+    assert [name for name in (*names, *CHECKS) if f"`{name}`" not in text] == []
