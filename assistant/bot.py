@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
-from assistant.citations import evidence_over, says_not_stated
+from assistant.checked import Place
+from assistant.checks import AnswerChecks
+from assistant.citations import Citer, evidence_over, says_not_stated
 from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
 from assistant.profiles import Profile
@@ -30,7 +33,9 @@ class Delta:
 class Finished:
     """The whole answer with its proof and receipt.
 
-    `supported` is False when nothing in the document backs the answer; `unverified`: its quotes that stand nowhere.
+    `supported` is False when nothing in the document backs the answer; `unverified`: its quotes, paths and symbols
+    that stand nowhere, and its advice. `see_also`: what the profile's checks add, numbered on from the citations.
+    `facts`: sentences found by rule; they stand at the end of `text` too.
     """
 
     text: str
@@ -39,6 +44,8 @@ class Finished:
     unverified: tuple[str, ...]
     coverage: Coverage
     answer: Answer
+    see_also: tuple[CitationRecord, ...] = ()
+    facts: tuple[str, ...] = ()
 
 
 Event = Delta | Finished
@@ -53,6 +60,7 @@ class Bot:
         self.profile = profile
         self._tokenizer = tokenizer
         self._prompt = Prompt(tokenizer, profile)
+        self._checks: WeakKeyDictionary[Citer, AnswerChecks] = WeakKeyDictionary()  # by the document's own citer
 
     def answer(
         self, document: ReadDocument, turns: Sequence[Turn], question: str, cancel: Cancel | None = None
@@ -89,12 +97,40 @@ class Bot:
         tokens = len(document.encoded.token_ids)
         mass = evidence_over(answer.evidence.numpy(), document.prefix.start, tokens)
         proof = document.citer.prove(text, question, mass)
-        silent = says_not_stated(text)
+        silent = says_not_stated(text, self.profile.not_stated)
+        citations = () if silent else proof.citations
+        checked = self._checks_of(document).check(question, text, citations)
+        beside = self._cited(document, checked.places, citations)
+        if (
+            checked.located and not checked.refuted and not citations
+        ):  # the tree agrees with the place that the answer names: that is its proof
+            citations, beside = beside, ()
+        doubted = checked.refuted or (bool(proof.unverified) and "quotes" in self.profile.checks)
         return Finished(
-            text=text,
-            citations=() if silent else proof.citations,
-            supported=silent or proof.supported,
-            unverified=proof.unverified,
+            text="\n\n".join(filter(None, (text, "\n".join(f"- {fact}" for fact in checked.facts)))),
+            citations=citations,
+            supported=silent or (bool(citations) and not doubted),
+            unverified=(*proof.unverified, *checked.unverified),
             coverage=coverage(document.held.document, tokens, len(document.read.segment) - document.prefix.start),
             answer=answer,
+            see_also=beside,
+            facts=checked.facts,
+        )
+
+    def _checks_of(self, document: ReadDocument) -> AnswerChecks:
+        checks = self._checks.get(document.citer)
+        if checks is None:
+            checks = AnswerChecks(document.held.document, self.profile.checks)
+            self._checks[document.citer] = checks
+        return checks
+
+    @staticmethod
+    def _cited(
+        document: ReadDocument, places: Sequence[Place], citations: Sequence[CitationRecord]
+    ) -> tuple[CitationRecord, ...]:
+        taken = {(citation.start, citation.end) for citation in citations}
+        new = [place for place in places if (place.start, place.end) not in taken]
+        return tuple(
+            document.citer.cite(number, place.start, place.end, 1.0, place.kind)
+            for number, place in enumerate(new, len(citations) + 1)
         )

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.passages import LiteralIndex, passage_at, passages
+from assistant.sessions import session_label
 from ingest import Document, Encoded
 from storage import CitationRecord
 
@@ -199,9 +200,9 @@ class Citer:
         citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         return Proof(citations, bool(citations), unverified)
 
-    def cite(self, number: int, start: int, end: int, score: float) -> CitationRecord:
+    def cite(self, number: int, start: int, end: int, score: float, kind: str = "quote") -> CitationRecord:
         """The characters [start, end) of the document as citation `number`, their own words being the proof."""
-        return self._record(number, start, end, "quote", score)
+        return self._record(number, start, end, kind, score)
 
     def _attention(self, evidence: Mass) -> Mass:
         """Mass per passage, 1 for the passage most looked at. The strongest tokens count, not the passage's length."""
@@ -274,7 +275,7 @@ class Citer:
             page=span.page,
             page_label=span.page_label,
             line=self._document.line_of(start),
-            section=section.title if section else "",
+            section=session_label(self._document, start) or (section.title if section else ""),
             quote=" ".join(self._document.text[start:end].split()),
             start=start,
             end=end,
@@ -292,8 +293,13 @@ def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: in
     return np.asarray(mass[:, start : start + length].mean(0), dtype=np.float32)
 
 
-def says_not_stated(answer: str) -> bool:
-    """Whether the answer says only that the document does not hold it: one with a figure says more, and needs proof."""
+def says_not_stated(answer: str, own: str = "") -> bool:
+    """Whether the answer says only that the document does not hold it: one with a figure says more, and needs proof.
+
+    `own`: the sentence that the bot was told to say then, in whatever language.
+    """
+    if own and answer.strip().rstrip(".").casefold() == own.strip().rstrip(".").casefold():
+        return True
     figures = any(character.isdigit() for character in _REFERENCE.sub(" ", answer))
     return bool(_SILENT.search(answer)) and not figures
 

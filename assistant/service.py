@@ -10,10 +10,10 @@ import torch
 
 from assistant.bot import Bot
 from assistant.chat import Chat
-from assistant.errors import UnknownBotError
 from assistant.extractive import SpanBot
 from assistant.library import Held, Library
-from assistant.profiles import PROFILES, Profile
+from assistant.profile_folder import find_profile
+from assistant.profiles import Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
 from assistant.tokenizer import Tokenizer
 from ingest import Limits
@@ -119,11 +119,9 @@ def chosen_level(options: ServiceOptions) -> str:
     return "balanced" if options.model == EMBEDDED else "faithful"
 
 
-def profile_named(name: str) -> Profile:
-    """The profile called `name`; raises UnknownBotError that lists those that exist."""
-    if name not in PROFILES:
-        raise UnknownBotError(f"There is no bot “{name}” in this version; choose one of: {', '.join(PROFILES)}.")
-    return PROFILES[name]
+def profile_named(name: str, folder: Path | None = None) -> Profile:
+    """The profile called `name`, shipped or of a team's `folder`; raises UnknownBotError that lists the choices."""
+    return find_profile(name, folder)
 
 
 def media_type(held: Held) -> str:

@@ -90,5 +90,5 @@ def test_the_outline_lists_sections_and_gaps() -> None:
 
 def test_an_unknown_bot_is_refused_with_the_choices() -> None:
     assert profile_named("legal").name == "legal"
-    with pytest.raises(UnknownBotError, match=r"no bot “x”.*choose one of: legal"):
+    with pytest.raises(UnknownBotError, match=r"no bot “x”.*choose one of: code, legal, support"):
         profile_named("x")
