@@ -17,10 +17,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from torch import Tensor
 
 from sparse_backend import atomic
@@ -128,7 +124,7 @@ class SealedFiles:
                     seal.open_into(file, raw(tensor))
                 if file.read(1):
                     raise DamagedSegmentError(f"{path.name} is longer than it was written.")
-            except (InvalidTag, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+            except (EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
                 raise DamagedSegmentError(f"{path.name} is not what was written (authentication).") from error
         return Record(key, opened["parent"], tensors, described["metadata"])
 
@@ -137,6 +133,8 @@ class _Chunks:
     """Seals and opens the chunks of one file in their order; `header` is authenticated with every one."""
 
     def __init__(self, key: bytes, header: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # only those who encrypt need the library
+
         self._cipher, self._header, self._next = AESGCM(key), header, 0
 
     def _nonce(self) -> bytes:
@@ -147,12 +145,17 @@ class _Chunks:
         return self._cipher.encrypt(self._nonce(), chunk, self._header)
 
     def open_into(self, file: BinaryIO, target: memoryview) -> None:
-        """Fills `target` with the chunks that follow in `file`. Raises InvalidTag or EOFError."""
+        """Fills `target` with the chunks that follow in `file`. Raises EOFError for what was not written so."""
+        from cryptography.exceptions import InvalidTag
+
         for chunk in _cut(target):
             sealed = file.read(len(chunk) + _TAG)
             if len(sealed) != len(chunk) + _TAG:
                 raise EOFError
-            self._cipher.decrypt_into(self._nonce(), sealed, self._header, chunk)
+            try:
+                self._cipher.decrypt_into(self._nonce(), sealed, self._header, chunk)
+            except InvalidTag as error:
+                raise EOFError from error
 
 
 def _cut(view: memoryview) -> Iterator[memoryview]:
@@ -165,6 +168,9 @@ def _empty(dtype: str, shape: list[int]) -> Tensor:
 
 
 def _derived(key: bytes, salt: bytes, purpose: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     return HKDF(SHA256(), 32, salt, b"unabridged segments 2 " + purpose).derive(key)
 
 

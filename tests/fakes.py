@@ -28,8 +28,11 @@ from assistant.reading import ReadDocument, Reader
 from assistant.tokenizer import Tokenizer
 from ingest import Document, IngestReport, Limits, Section, Span, encode
 from sparse_backend import Answer, Decoder, Engine, EngineOptions, load_decoder
+from sparse_backend.constrain import Constraint
+from sparse_backend.engine import GREEDY
 from sparse_backend.model import Step
 from sparse_backend.requests import Cancel
+from sparse_backend.sampling import Sampling
 from sparse_backend.segment import Context, Segment
 from storage import CitationRecord
 
@@ -229,6 +232,8 @@ class ScriptedEngine(Engine):
         *,
         stop_ids: frozenset[int],
         max_new_tokens: int,
+        sampling: Sampling = GREEDY,
+        constraint: Constraint | None = None,
         cancel: Cancel | None = None,
         owner: str = "",
     ) -> Generator[int, None, Answer]:

@@ -17,8 +17,11 @@ from sparse_backend.config import DiskFullError, OutOfMemoryError, UnsupportedPa
 from sparse_backend.kvstore import MARGIN
 from sparse_backend.presets import LEVELS
 from sparse_backend.probe import Evidence
+from sparse_backend.quotes import QuoteConstraint, QuoteMarks, QuoteSource
 from sparse_backend.requests import looping
+from sparse_backend.sampling import Sampling
 from sparse_backend.segment import KVBuffer, Segment
+from sparse_backend.suffixes import SuffixIndex
 from tests.tiny import LIMIT, Counting, build, engine, llama, load, one_thread, save, tokens
 
 DOC, ANCHORS, QUESTION = tokens(100), [20, 60], tokens(9, seed=5)
@@ -339,6 +342,45 @@ def test_only_the_last_tails_stay_in_memory(decoder: Any, tmp_path: Path) -> Non
     for first in (1, 2, 3):
         ask(made, segment, [first, 9, 9, 9], new=2)
     assert [tail.token_ids[0] for tail in made.tails] == [2, 3]
+
+
+def test_drafts_change_the_passes_but_not_the_answer(loaded: Decoder, tmp_path: Path) -> None:
+    """A text that repeats itself, so that what followed before is a good guess."""
+    doc, question = [*tokens(30, 3)] * 4, tokens(30, 3)[:12]
+    drafting = Counting(loaded)
+    ours = engine(drafting, tmp_path / "drafts", drafts=True, pattern="dense")  # type: ignore[arg-type]
+    plain = engine(loaded, tmp_path / "plain", pattern="dense")
+    answers = [ask(one, one.read(doc, [0]).segment, question, 40) for one in (ours, plain)]
+    assert answers[0].token_ids == answers[1].token_ids and len(answers[0].evidence) == len(answers[0].token_ids)
+    assert torch.allclose(answers[0].evidence, answers[1].evidence, atol=1e-4)
+    assert any(len(ids) > 1 for ids in drafting.calls[-20:]), "some passes checked drafts"
+
+
+def test_a_seed_makes_a_sampled_answer_again(made: Engine) -> None:
+    segment = made.read(DOC, ANCHORS).segment
+    warm = Sampling(temperature=1.5, seed=7, logprobs=2)
+    first, again = (ask(made, segment, QUESTION, 12, sampling=warm) for _ in range(2))
+    assert first.token_ids == again.token_ids
+    assert ask(made, segment, QUESTION, 12, sampling=Sampling(temperature=1.5, seed=8)).token_ids != first.token_ids
+    assert all(choice.logprob < 0 and len(choice.top) == 2 for choice in first.choices)
+
+
+def test_quotes_are_the_documents_own_words(made: Engine) -> None:
+    """Behind the mark only runs of the document can follow, whatever the model would rather say."""
+    segment, mark, end = made.read(DOC, ANCHORS).segment, 96, 95
+    marks = QuoteMarks(
+        openings=((mark,),),
+        line_ends=frozenset({end}),
+        newlines=frozenset({end}),
+        closings=frozenset({end}),
+        stops=frozenset(),
+    )
+    source = QuoteSource(SuffixIndex(DOC), marks, 3)
+    held = QuoteConstraint([source], marks, 97)
+    held.accept(mark)  # the answer begins inside a quote
+    answer = ask(made, segment, [*QUESTION, mark], 10, constraint=held).token_ids
+    said = list(answer[: answer.index(end)] if end in answer else answer)
+    assert any(DOC[at : at + len(said)] == said for at in range(len(DOC))) and len(said) >= 3
 
 
 def test_stop_ids_end_the_answer_and_are_not_part_of_it(made: Engine) -> None:

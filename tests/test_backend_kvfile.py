@@ -6,7 +6,7 @@ import json
 import random
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -118,19 +118,21 @@ def test_checksums_cover_every_leaf(monkeypatch: pytest.MonkeyPatch) -> None:
 class Richer(Segment):
     """A segment as a later version may have it."""
 
-    positions: Tensor
-    notes: Mapping[str, str]
+    positions: Tensor = field(default_factory=lambda: torch.zeros(0))
+    notes: Mapping[str, str] = field(default_factory=dict)
     absent: Tensor | None = None
 
 
 @pytest.mark.parametrize("files", KINDS)
 def test_more_tensors_and_texts_travel_along(tmp_path: Path, files: Files, monkeypatch: pytest.MonkeyPatch) -> None:
     base = segment_of()
-    rich = Richer(base.key, base.token_ids, base.anchors, base.keys, base.values, torch.rand(7).double(), {"a": "“ä”"})
+    known = base.key, base.token_ids, base.anchors, base.keys, base.values, False
+    rich = Richer(*known, positions=torch.rand(7).double(), notes={"a": "“ä”"})
     monkeypatch.setattr("sparse_backend.record.Segment", Richer)
     files.write(tmp_path / "file", pack(rich, KVFormat.INT4))
     back = unpack(files.read(tmp_path / "file", "k", check=True))
     assert isinstance(back, Richer) and back.notes == {"a": "“ä”"} and back.absent is None
+    assert not back.rotated
     assert torch.equal(back.positions, rich.positions)
     with pytest.raises(TypeError, match="notes"):
         pack(replace(rich, notes=3), KVFormat.EXACT)  # type: ignore[arg-type]
