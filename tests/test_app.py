@@ -76,13 +76,17 @@ def test_ask_answers_with_citation_receipt_and_cache(contract: Path, data: Path)
 def test_read_lists_the_sections(contract: Path, data: Path) -> None:
     result = run(data, "read", str(contract), "--json")
     listing = json.loads(result.stdout.splitlines()[-1])
+    keys = {"sections", "anchors", "tokens", "pages", "files", "pages_unread", "files_unread", "warnings"}
+    assert set(listing) == keys
+    assert all(set(row) == {"title", "level", "path", "line", "tokens"} for row in listing["sections"])
     titles = [section["title"] for section in listing["sections"]]
     assert [title for title in titles if "Term and Governing Law" in title]
     assert listing["files"] == 1
     assert listing["tokens"] > 100
     assert 0 < listing["anchors"] < listing["tokens"]
     tree = run(data, "read", str(contract)).stdout
-    assert "Term and Governing Law" in tree
+    assert "Term and Governing Law" in tree and tree.startswith("nda.md: 1 file, ")
+    refused(run(data, "read", str(contract), "--depth", "0"), "--depth must be 1 or more")
 
 
 @pytest.mark.model
