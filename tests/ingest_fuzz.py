@@ -19,10 +19,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from lxml import etree
 
-import ingest.pdf.reader
 from ingest.document import IngestError, LimitError, Limits
 from ingest.files import Files, Settings, check_size, refusal
 from ingest.formats import BY_NAME, FORMATS, Format, recognise
@@ -34,13 +34,27 @@ from tests.ingest_fuzz_seeds import Seed, seeds
 
 LIMITS = Limits(parse_seconds=10, max_chars=5_000_000, max_unpacked_bytes=20_000_000)
 WORDS = (
-    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\x0c", b"\xe2\x80\xa8", b"\xed\xa0\x80", b"\xf0\x9f\x98\x80",
-    b"-1", b"0", b"65536", b"4294967296", b"99999999999999999999", b"1e309", b"NaN", b"null", b"{", b"[", b"]", b"}", b"<",
-    b">", b"&#0;", b"&#x110000;", b"&a;", b"<!ENTITY a 'b'>", b"]]>", b"<![CDATA[", b"<!--", b"```", b'"', b"'", b"\\", b"%",
-    b"$", b"# ", b"1. ", b"(a) ", b"ARTICLE I ", b"Section 4.2(b)", b"From ", b"From: ", b"Content-Type: multipart/mixed;",
-    b"boundary=", b"=?utf-8?q?", b"obj", b"endobj", b"stream", b"/Length ", b"/Kids ", b"<<", b">>", b"0 R", b"../", b"PK\x03\x04",
+    b"\0", b"\xff\xfe", b"\xef\xbb\xbf", b"\r", b"\n\n", b"\x0c", b"\xe2\x80\xa8", b"\xed\xa0\x80",
+    b"\xf0\x9f\x98\x80", b"-1", b"0", b"65536", b"4294967296", b"99999999999999999999", b"1e309", b"NaN", b"null",
+    b"{", b"[", b"]", b"}", b"<", b">", b"&#0;", b"&#x110000;", b"&a;", b"<!ENTITY a 'b'>", b"]]>", b"<![CDATA[",
+    b"<!--", b"```", b'"', b"'", b"\\", b"%", b"$", b"# ", b"1. ", b"(a) ", b"ARTICLE I ", b"Section 4.2(b)",
+    b"From ", b"From: ", b"Content-Type: multipart/mixed;", b"boundary=", b"=?utf-8?q?", b"obj", b"endobj",
+    b"stream", b"/Length ", b"/Kids ", b"<<", b">>", b"0 R", b"../", b"PK\x03\x04",
 )  # fmt: skip
-VALUES = ("", "0", "-1", "8", "65536", "99999999999999999999", "1e309", "x" * 3_000, "%9.%8", "../../a", "\u202e", "A1:XFD1048576")
+VALUES = (
+    "",
+    "0",
+    "-1",
+    "8",
+    "65536",
+    "99999999999999999999",
+    "1e309",
+    "x" * 3_000,
+    "%9.%8",
+    "../../a",
+    "\u202e",
+    "A1:XFD1048576",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,12 +210,16 @@ class Fuzzer:
         if isinstance(recognised, str):
             raise refusal(name, recognised)
         if kind.name == "pdf":
-            with Redirected(self.sandbox):
+            with mock.patch("ingest.pdf.reader.messages", self._again):
                 read_pdf(data, name, limits=self.limits)
         elif kind.name == "archive":
             TreeReader(Settings(self.limits), self.files, lambda *_: None, None).archive(data, name, "")
         else:
             self._worker(kind, name, data)
+
+    def _again(self, worker: str, source: bytes, request: Any, *, name: str, **_: object) -> Iterator[Any]:
+        """In a sandbox that is used again, where the product takes one for each PDF."""
+        return self.sandbox.messages(worker, source, request, name=name)
 
     def _worker(self, kind: Format, name: str, data: bytes) -> None:
         options = Request(self.limits.max_chars, self.limits.max_pages)
@@ -217,22 +235,6 @@ class Fuzzer:
             if "part" in message:
                 part = from_wire(message["part"])
                 part.text.encode("utf-8")
-
-
-class Redirected:
-    """While it lasts, PDFs are read in a sandbox that is used again instead of one each."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox, self._usual = sandbox, ingest.pdf.reader.messages
-
-    def __enter__(self) -> None:
-        def messages(worker: str, source: Any, request: Any, *, name: str, limits: Limits, cancel: Any = None) -> Any:
-            return self._sandbox.messages(worker, source, request, name=name, cancel=cancel)
-
-        ingest.pdf.reader.messages = messages  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        ingest.pdf.reader.messages = self._usual
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -13,7 +13,9 @@ from ingest.formats import FORMATS
 from tests.ingest_office_cases import abstract, excel_parts, level, num, para, run, table, word_parts, zipped
 
 FIXTURES = Path(__file__).parent / "fixtures"
-HEADING = "<html><body><h1>One</h1><p>words <b>and</b> more</p><h2>Two</h2><table><tr><td>a</td></tr></table></body></html>"
+HEADING = (
+    "<html><body><h1>One</h1><p>words <b>and</b> more</p><h2>Two</h2><table><tr><td>a</td></tr></table></body></html>"
+)
 Seed = tuple[str, bytes]  # file name, content
 
 
@@ -92,7 +94,8 @@ def _word() -> bytes:
 def _excel() -> bytes:
     rows = (
         '<sheetData><row r="1"><c r="A1" t="s"><v>0</v></c><c r="B1" t="inlineStr"><is><t>in</t></is></c></row>'
-        '<row r="3" hidden="1"><c r="C3" s="1"><v>45000</v></c><c r="D3" t="b"><v>1</v></c><c r="E3"><f>A1</f></c></row>'
+        '<row r="3" hidden="1"><c r="C3" s="1"><v>45000</v></c><c r="D3" t="b"><v>1</v></c>'
+        '<c r="E3"><f>A1</f></c></row>'
         '</sheetData><mergeCells><mergeCell ref="A1:B2"/></mergeCells>'
     )
     styles = '<cellXfs><xf numFmtId="0"/><xf numFmtId="14"/></cellXfs>'
@@ -107,8 +110,11 @@ def _book() -> bytes:
         f'{items}<item id="n" href="t.ncx" media-type="application/x-dtbncx+xml"/></manifest>'
         '<spine toc="n"><itemref idref="a"/></spine></package>'
     )
-    toc = '<ncx><navMap><navPoint><navLabel><text>One</text></navLabel><content src="a.xhtml"/></navPoint></navMap></ncx>'
-    page = f'<?xml version="1.0"?>{HEADING.replace("<html>", "<html xmlns=" + chr(34) + "http://www.w3.org/1999/xhtml" + chr(34) + ">")}'
+    toc = (
+        '<ncx><navMap><navPoint><navLabel><text>One</text></navLabel><content src="a.xhtml"/></navPoint></navMap></ncx>'
+    )
+    spaced = HEADING.replace("<html>", '<html xmlns="http://www.w3.org/1999/xhtml">')
+    page = f'<?xml version="1.0"?>{spaced}'
     return zipped({
         "mimetype": "application/epub+zip", "META-INF/container.xml": container, "o/b.opf": package,
         "o/t.ncx": toc, "o/a.xhtml": page,
@@ -116,8 +122,13 @@ def _book() -> bytes:
 
 
 def _archives() -> list[Seed]:
-    members = {"README.md": b"# Words\n", "src/a.py": b"def f():\n    return 1\n", ".gitignore": b"*.log\n", "b.log": b"x"}
-    inner = zipped({name: data for name, data in members.items()})
+    members = {
+        "README.md": b"# Words\n",
+        "src/a.py": b"def f():\n    return 1\n",
+        ".gitignore": b"*.log\n",
+        "b.log": b"x",
+    }
+    inner = zipped(dict(members))
     packed, plain = io.BytesIO(), io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for name, data in {**members, "in.zip": inner}.items():

@@ -139,7 +139,11 @@ def test_markup_that_takes_too_long_is_read_as_prose(tmp_path: Path, monkeypatch
     path.write_text("hang\n\n1. Scope\n\nThis is it.\n\n2. Rules\n\nThese are.\n\n3. End\n\nDone.\n")
     with Files(Settings(Limits(parse_seconds=2.0))) as reader:
         part = reader.read(job(path))
-    assert part.text == path.read_text() and [each.title for each in part.sections] == ["1. Scope", "2. Rules", "3. End"]
+    assert part.text == path.read_text() and [each.title for each in part.sections] == [
+        "1. Scope",
+        "2. Rules",
+        "3. End",
+    ]
     assert part.warnings == [
         "a.rst: all of it is read, its sections found by numbering and capitals: reading its markup takes too long or "
         "too much memory"
