@@ -249,7 +249,7 @@ def check_size(source: BinaryIO | bytes, shown: str, limits: Limits) -> bytes:
 
 def reason_of(error: IngestError, shown: str) -> str:
     """What an error says of a file that is listed under its path, where the advice to give another one is no help."""
-    text = str(error).removesuffix(f": give {SUPPORTED}.")
+    text = str(error).removesuffix(f": give {SUPPORTED}.").removesuffix(": give a file with text in it.")
     for start in (f"{shown} is ", f"{shown}: ", f"{shown} "):
         if text.startswith(start):
             return text.removeprefix(start)
