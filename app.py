@@ -67,8 +67,11 @@ def fail(error: Exception) -> int:
 
 def read(options: argparse.Namespace) -> int:
     """`read PATH…`: sections, anchors, tokens, pages, what was not read, and what reading would cost."""
+    from assistant.errors import AssistantError
     from assistant.terminal import ReadCommand, read
 
+    if options.depth is not None and options.depth < 1:
+        raise AssistantError(f"--depth must be 1 or more, not {options.depth}.")
     command = ReadCommand(
         paths=sources(options),
         password=options.password or None,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
-from ingest import Artifact, Document, Encoded, Section
+from ingest import Document, Encoded, IngestReport, Section
 from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
 
@@ -22,29 +22,25 @@ def listing(document: Document, encoded: Encoded) -> dict[str, Any]:
         "files": report.files,
         "pages_unread": list(report.pages_unread),
         "files_unread": [{"path": item.path, "reason": item.reason} for item in report.files_unread],
-        "warnings": list(report.warnings),
-        "artifacts": [
-            {"path": item.path, "kind": item.kind, "text": item.text, "pages": list(item.pages)}
-            for item in report.artifacts
-        ],
+        "warnings": [*report.warnings, *_kept_out(report)],
     }
 
 
 def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -> str:
     """The section tree for people, down to level `depth`, with places and token counts, and what was not read."""
     report = document.report
-    pages = f", {report.pages:,} pages" if report.pages else ""
+    pages = f", {_count(report.pages, 'page')}" if report.pages else ""
     tokens, anchors = len(encoded.token_ids), len(encoded.anchors)
-    lines = [f"{document.name}: {report.files:,} files{pages}, {tokens:,} tokens, {anchors:,} anchors"]
+    lines = [f"{document.name}: {_count(report.files, 'file')}{pages}, {tokens:,} tokens, {anchors:,} anchors"]
     shown = [section for section in document.sections if depth is None or section.level <= depth]
     for section in shown:
-        span = document.span_at(section.start)
-        spot = f"p. {span.page}" if span.page else f"line {document.line_of(section.header_start) or 1}"
+        page, line = document.span_at(section.start).page, document.line_of(section.header_start)
+        spot = f"p. {page}" if page else f"line {line}" if line else ""
         indent = "  " * (section.level - 1)
         lines.append(f"{spot:>10}  {encoded.section_tokens(section):>9,}  {indent}{section.title}")
     if len(shown) < len(document.sections):
         lines.append(f"{len(document.sections) - len(shown):,} sections below level {depth} are not shown (--depth)")
-    lines += [f"kept out of the text: {each}" for each in _kept_out(report.artifacts)]
+    lines += _kept_out(report)
     lines += [
         f"not read: {item.path}{f', page {item.page}' if item.page else ''}: {item.reason}" for item in report.unread
     ]
@@ -63,15 +59,20 @@ def cost_sentence(cost: Estimate, tokens: int) -> str:
     return line
 
 
-def _kept_out(artifacts: Sequence[Artifact]) -> list[str]:
-    """Running headers and footers one by one, page numbers together."""
-    told = [f"{item.kind} “{item.text}” ({_pages(item.pages)})" for item in artifacts if item.kind != "page number"]
-    numbered = sorted({page for item in artifacts if item.kind == "page number" for page in item.pages})
-    return told + ([f"page numbers ({_pages(numbered)})"] if numbered else [])
+def _kept_out(report: IngestReport) -> list[str]:
+    """Running headers and footers one by one, page numbers of a file together."""
+    told: list[str] = []
+    for path in dict.fromkeys(item.path for item in report.artifacts):
+        own = [item for item in report.artifacts if item.path == path]
+        of = f" of {path}" if report.files > 1 else ""
+        told += [f"{item.kind} “{item.text}”{_pages(item.pages)}{of}" for item in own if item.kind != "page number"]
+        numbered = sorted({page for item in own if item.kind == "page number" for page in item.pages})
+        told += [f"page numbers{_pages(numbered)}{of}"] if numbered else []
+    return [f"kept out of the text: {each}" for each in told]
 
 
 def _pages(pages: Sequence[int]) -> str:
-    """Page numbers as ranges: “p. 1–23, 25”."""
+    """Page numbers as ranges: “ (p. 1–23, 25)”; nothing for a file without pages."""
     runs: list[list[int]] = []
     for page in pages:
         if runs and page == runs[-1][1] + 1:
@@ -79,7 +80,11 @@ def _pages(pages: Sequence[int]) -> str:
         else:
             runs.append([page, page])
     listed = ", ".join(str(first) if first == last else f"{first}–{last}" for first, last in runs)
-    return f"p. {listed}" if listed else "no page"
+    return f" (p. {listed})" if listed else ""
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: float) -> dict[str, Any]:

@@ -35,15 +35,20 @@ class ReadCommand:
 def read(command: ReadCommand, options: ServiceOptions) -> None:
     """Parses and prints; nothing is kept but the cache of parsed files. Raises IngestError and BackendError."""
     options.data_dir.mkdir(parents=True, exist_ok=True)
-    document = load(
-        command.paths,
-        limits=options.limits,
-        password=command.password,
-        ocr=command.ocr,
-        cache=PartCache(options.data_dir / "parsed"),
-        scratch=options.data_dir,
-        progress=show_parsing if sys.stderr.isatty() else None,
-    )
+    watched = sys.stderr.isatty()
+    try:
+        document = load(
+            command.paths,
+            limits=options.limits,
+            password=command.password,
+            ocr=command.ocr,
+            cache=PartCache(options.data_dir / "parsed"),
+            scratch=options.data_dir,
+            progress=show_parsing if watched else None,
+        )
+    finally:
+        if watched:
+            show_parsing("", 0, 0)  # an error stands on a line of its own
     embedded = options.model == EMBEDDED
     folder = str(ensure_embedded(options.data_dir / "models")) if embedded else options.model
     encoded = encode(document, Tokenizer.load(folder))

@@ -37,7 +37,13 @@ MAX_WORKERS = 4
 MAX_WAITING = 16  # files handed to the workers ahead of the one that is waited for
 MAX_WAITING_BYTES = 50_000_000
 _MAX_MESSAGE = 600
-_PLAIN = {"code": "ingest.code.plain", "json": "ingest.code.plain"}  # what reads a format whose own reader broke down
+_OUTLINE = "all of it is read, but without an outline: making one"
+_MARKUP = "all of it is read, its sections found by numbering and capitals: reading its markup"
+_PLAIN = {  # what reads a format whose own reader broke down, and what the report says then
+    "code": ("ingest.code.plain", _OUTLINE),
+    "json": ("ingest.code.plain", _OUTLINE),
+    "rst": ("ingest.plain.prose", _MARKUP),
+}
 
 
 class LeftOutError(IngestError):
@@ -179,12 +185,13 @@ class Files:
         """The text alone, where its reader broke down and there is another one; else `error`."""
         if kind.name not in _PLAIN:
             raise error
+        reader, told = _PLAIN[kind.name]
         try:
-            part = self._parse(source, job, dataclasses.replace(kind, reader=_PLAIN[kind.name]))
+            part = self._parse(source, job, dataclasses.replace(kind, reader=reader))
         except _BrokeDownError:
             raise error from None
         why = "takes too long or too much memory" if isinstance(error, LimitError) else "broke off"
-        part.warnings.append(f"{job.shown}: all of it is read, but without an outline: making one {why}")
+        part.warnings.append(f"{job.shown}: {told} {why}")
         return part
 
     def _parse(self, source: BinaryIO | bytes, job: Job, kind: Format) -> Part:
@@ -238,6 +245,15 @@ def check_size(source: BinaryIO | bytes, shown: str, limits: Limits) -> bytes:
     if not head.strip() and size <= len(head):
         raise EmptyFileError(f"{shown} is empty: give a file with text in it.")
     return head
+
+
+def reason_of(error: IngestError, shown: str) -> str:
+    """What an error says of a file that is listed under its path, where the advice to give another one is no help."""
+    text = str(error).removesuffix(f": give {SUPPORTED}.").removesuffix(": give a file with text in it.")
+    for start in (f"{shown} is ", f"{shown}: ", f"{shown} "):
+        if text.startswith(start):
+            return text.removeprefix(start)
+    return text
 
 
 def refusal(shown: str, reason: str) -> IngestError:

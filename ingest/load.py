@@ -19,6 +19,8 @@ from ingest.tree.folder import Folder, open_regular
 from ingest.tree.git import clone, index_of, is_git_url
 from ingest.tree.reader import Reading, TreeReader, map_of
 
+MAX_LEFT = 300  # characters of an error about one file that was left out
+
 
 def load(
     paths: Sequence[Path | str],
@@ -44,7 +46,7 @@ def load(
             reader.read(path, shown, scratch)
     if not reader.parts:
         what = " and ".join(one_line(str(path)) for path in paths) or "The list of paths"
-        raise EmptyFileError(f"{what} holds no file that can be read: give {SUPPORTED}.")
+        raise EmptyFileError(f"{what} holds no file that can be read{_left(reader.unread)}: give {SUPPORTED}.")
     return assemble(reader.name or _name(paths), reader.parts, reader.unread, reader.warnings, map_of(reader.parts))
 
 
@@ -135,6 +137,15 @@ def _short(path: Path | str) -> str:
     if isinstance(path, str):
         return one_line("/".join(path.removesuffix(".git").rstrip("/").split("/")[-2:]))
     return one_line(path.name or path.resolve().name or str(path))
+
+
+def _left(unread: Sequence[Unread]) -> str:
+    """How many files were left out, and why the first of them was."""
+    if not unread:
+        return ""
+    first = f"{unread[0].path}: {unread[0].reason}"
+    shown = first if len(first) <= MAX_LEFT else first[: MAX_LEFT - 1] + "…"
+    return f" ({shown})" if len(unread) == 1 else f" ({len(unread):,} are left out, the first of them {shown})"
 
 
 def _name(paths: Sequence[Path | str]) -> str:

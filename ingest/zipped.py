@@ -5,8 +5,10 @@ Sizes are checked as declared and again as they come, so that a bomb ends in Lim
 
 from __future__ import annotations
 
+import codecs
 import io
 import posixpath
+import re
 import struct
 import zipfile
 import zlib
@@ -36,6 +38,9 @@ STRICT_NAMES = tuple(  # the strict form of Office XML differs in its namespaces
         (b"officeDocument", b"math"),
     )
 )
+ASCII_LIKE = ("utf-8", "utf8", "us-ascii", "ascii", "iso-8859-", "windows-125", "latin")
+_DECLARED = re.compile(rb"\s*<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']*)")
+_DECLARATION = re.compile(r"\ufeff?\s*<\?xml[^>]*\?>")
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, ValueError, struct.error, KeyError)
 
 
@@ -121,13 +126,34 @@ def parse_xml(data: bytes, name: str) -> etree._Element:
 
 
 def usual(data: bytes, name: str) -> bytes:
-    """Office XML in the namespaces of its usual form; BrokenFileError if it declares entities."""
+    """Office XML in the namespaces of its usual form, in UTF-8; BrokenFileError if it declares entities."""
+    data = _readable(data, name)
     if b"<!ENTITY" in data:
         raise broken(name)
     if STRICT in data:
         for strict, loose in STRICT_NAMES:
             data = data.replace(strict, loose)
     return data
+
+
+def _readable(data: bytes, name: str) -> bytes:
+    """The same in an encoding in which a declaration of entities cannot hide: Office knows UTF-8 and UTF-16 only."""
+    head = data[:1_000].removeprefix(codecs.BOM_UTF8)
+    marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    if marked or b"\0" in head[:2]:
+        try:
+            text = data.decode("utf-16" if marked else "utf-16-be" if head.startswith(b"\0") else "utf-16-le")
+        except UnicodeDecodeError:
+            raise broken(name) from None
+        return _DECLARATION.sub("", text, count=1).encode("utf-8", "replace")
+    declared = _DECLARED.match(head)
+    if not head.lstrip().startswith(b"<") or (declared and not _ascii_like(declared[1])):
+        raise broken(name)
+    return data
+
+
+def _ascii_like(encoding: bytes) -> bool:
+    return encoding.decode("ascii", "replace").strip().lower().startswith(ASCII_LIKE)
 
 
 def broken(name: str) -> BrokenFileError:

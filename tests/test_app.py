@@ -11,6 +11,9 @@ import pypdf
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+import app
+from assistant.errors import AssistantError
+from ingest import Limits
 from tests.whole import CONTRACT, contract, data, run
 
 __all__ = ["contract", "data"]  # fixtures
@@ -76,19 +79,36 @@ def test_ask_answers_with_citation_receipt_and_cache(contract: Path, data: Path)
 def test_read_lists_the_sections(contract: Path, data: Path) -> None:
     result = run(data, "read", str(contract), "--json")
     listing = json.loads(result.stdout.splitlines()[-1])
+    keys = {"sections", "anchors", "tokens", "pages", "files", "pages_unread", "files_unread", "warnings"}
+    assert set(listing) == keys
+    assert all(set(row) == {"title", "level", "path", "line", "tokens"} for row in listing["sections"])
     titles = [section["title"] for section in listing["sections"]]
     assert [title for title in titles if "Term and Governing Law" in title]
     assert listing["files"] == 1
     assert listing["tokens"] > 100
     assert 0 < listing["anchors"] < listing["tokens"]
     tree = run(data, "read", str(contract)).stdout
-    assert "Term and Governing Law" in tree
+    assert "Term and Governing Law" in tree and tree.startswith("nda.md: 1 file, ")
+    refused(run(data, "read", str(contract), "--depth", "0"), "--depth must be 1 or more")
 
 
 @pytest.mark.model
 def test_doctor_names_what_will_be_used(data: Path) -> None:
     report = json.loads(run(data, "doctor", "--json").stdout)
-    assert {"model", "kernel", "database", "cpu", "pattern"} <= set(report)
+    assert {"model", "kernel", "database", "cpu", "pattern", "git", "tesseract"} <= set(report)
+    assert all(f"{name} {getattr(Limits(), name):,}" in report["limits"] for name in Limits.__slots__)
+
+
+def test_every_limit_of_parsing_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, name in enumerate(Limits.__slots__, start=1):
+        monkeypatch.setenv(f"UNABRIDGED_{name.upper()}", str(number))
+    assert [getattr(app.limits(), name) for name in Limits.__slots__] == list(range(1, len(Limits.__slots__) + 1))
+    monkeypatch.setenv("UNABRIDGED_MAX_PAGES", "many")
+    with pytest.raises(AssistantError, match=r"^UNABRIDGED_MAX_PAGES must be a number, not “many”\.$"):
+        app.limits()
+    monkeypatch.setenv("UNABRIDGED_MAX_PAGES", "0")
+    with pytest.raises(AssistantError, match=r"^UNABRIDGED_… sets a wrong limit: .*max_pages must be positive"):
+        app.limits()
 
 
 @pytest.mark.model

@@ -158,6 +158,18 @@ def test_nested_archives_are_read_to_a_depth_and_share_the_limit(tmp_path: Path)
     assert all("1,000,000" in reason or "bytes when unpacked" in reason for reason in reasons(document).values())
 
 
+def test_archives_of_archives_cost_only_so_many_listings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ingest.tree.reader.MAX_ARCHIVES", 5)
+    level = zipped([("a.txt", b"words\n")])
+    for _ in range(2):
+        level = zipped([(f"{number}.zip", level) for number in range(4)])
+    document = read(tmp_path, "a.zip", level)
+    assert document.report.files == 4  # the first archive and the four in it; the sixth and all after it are left
+    assert reasons(document) == dict.fromkeys(
+        ("1.zip", "2.zip", "3.zip"), "one of more than 5 archives inside others: unpack it"
+    )
+
+
 @pytest.mark.parametrize("name", ["a.zip", "a.tar", "a.tar.gz"])
 def test_a_damaged_archive_says_so(tmp_path: Path, name: str) -> None:
     good = zipped(MEMBERS) if name == "a.zip" else tarred(MEMBERS, "w" if name == "a.tar" else "w:gz")
@@ -197,7 +209,7 @@ def test_a_bad_archive_in_a_folder_is_reported_with_the_rest_read(tmp_path: Path
     (tmp_path / "x" / "good.txt").write_text("good words")
     document = load([tmp_path / "x"])
     assert document.text == "good words\n"
-    assert reasons(document) == {"bad.zip": "bad.zip is damaged and cannot be unpacked: get the archive again."}
+    assert reasons(document) == {"bad.zip": "damaged and cannot be unpacked: get the archive again."}
 
 
 def test_reading_an_archive_can_be_cancelled(tmp_path: Path) -> None:

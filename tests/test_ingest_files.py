@@ -132,6 +132,24 @@ def test_code_whose_reader_breaks_down_is_read_without_outline(
         assert reader.read(job(path)).outlined  # and not out of the cache
 
 
+def test_markup_that_takes_too_long_is_read_as_prose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    breaking = dataclasses.replace(formats.BY_NAME["rst"], reader="tests.dying_reader")
+    monkeypatch.setattr(module, "recognise", lambda name, head: breaking)
+    path = tmp_path / "a.rst"
+    path.write_text("hang\n\n1. Scope\n\nThis is it.\n\n2. Rules\n\nThese are.\n\n3. End\n\nDone.\n")
+    with Files(Settings(Limits(parse_seconds=2.0))) as reader:
+        part = reader.read(job(path))
+    assert part.text == path.read_text() and [each.title for each in part.sections] == [
+        "1. Scope",
+        "2. Rules",
+        "3. End",
+    ]
+    assert part.warnings == [
+        "a.rst: all of it is read, its sections found by numbering and capitals: reading its markup takes too long or "
+        "too much memory"
+    ]
+
+
 def test_memory_and_time_limits_hold_for_each_file(tmp_path: Path) -> None:
     big, small = tmp_path / "big.txt", tmp_path / "small.txt"
     big.write_bytes(b"word " * 40_000_000)
@@ -164,7 +182,8 @@ def _never(*_: object) -> Document:
     raise AssertionError("parsed")
 
 
-def test_fast_files_are_not_cached_and_the_cache_stays_small(tmp_path: Path) -> None:
+def test_fast_files_are_not_cached_and_the_cache_stays_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "SLOW_SECONDS", 1e9)  # fast on any machine
     cache = PartCache(tmp_path / "parsed", max_bytes=2000)
     (tmp_path / "a.txt").write_text("words\n")
     load([tmp_path / "a.txt"], cache=cache)

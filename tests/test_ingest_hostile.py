@@ -11,9 +11,12 @@ import os
 import socket
 import stat
 import struct
+import subprocess
+import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +35,7 @@ from ingest.document import (
 )
 from tests.ingest_office_cases import para, word_parts
 from tests.ingest_office_cases import zipped as office
+from tests.test_ingest_pdf_hostile import build, plain, stream
 
 SMALL = Limits(max_unpacked_bytes=3_000_000, max_file_bytes=2_000_000, max_files=500, parse_seconds=20)
 GOOD = ("good.txt", b"good words\n")
@@ -209,7 +213,8 @@ CASES = [
     Case("a tar that never ends", file("a.tar.gz", endless()), LimitError, "3,000,000 bytes when"),
     Case("5,000 tiny files", file("a.zip", zipped([(f"{n}.txt", b"w\n") for n in range(5_000)])), LimitError,
          "more than 1,000 files"),
-    Case("four levels of six archives", file("a.zip", nested(4, 6)), EmptyFileError, "holds no file"),
+    Case("four levels of six archives", file("a.zip", nested(4, 6)), EmptyFileError,
+         "1,296 are left out, the first of them 0.zip/0.zip/0.zip/0.zip: an archive inside 4 others"),
     Case("an archive of a good file and a bad archive", file("a.zip", zipped([("b.zip", lying()[:99]), GOOD])),
          text="good words\n", left={"b.zip": "damaged"}),
     # names and links that lead out
@@ -296,6 +301,37 @@ def test_hostile_input_ends_in_a_document_or_one_sentence(
     if document is not None:
         assert case.error is None, document.report
         check(case, document)
+
+
+BOMBS = ("one large member", "a tar that never ends", "210 MB", "a Word file of a billion words", "one line of 2 MB",
+         "50,000 nested elements", "a quotation mark that opens 1.9 MB")  # fmt: skip
+MEASURE = """
+import resource, sys
+from pathlib import Path
+from ingest import IngestError, load
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for path in sys.argv[1:]:
+    try:
+        load([Path(path)])
+    except IngestError:
+        pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+def test_the_memory_of_the_host_stays_steady(tmp_path: Path) -> None:
+    paths = []
+    for number, case in enumerate(case for case in CASES if case.name in BOMBS):
+        (tmp_path / str(number)).mkdir()
+        paths.append(case.make(tmp_path / str(number)))
+    unfolding = tmp_path / "pages.pdf"  # a page that inflates to 300 MB of spaces
+    bomb = zlib.compress(b" " * 300_000_000, 9)
+    unfolding.write_bytes(build(plain(o4=stream(bomb, b"/Filter/FlateDecode"))))
+    assert len(paths) == len(BOMBS)
+    command = [sys.executable, "-c", MEASURE, *map(str, paths), str(unfolding)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[1])
+    grown = int(told.stdout) * (1 if sys.platform == "darwin" else 1024)
+    assert grown < 100_000_000, f"{grown:,} bytes"
 
 
 def check(case: Case, document: Document) -> None:

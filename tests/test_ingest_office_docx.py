@@ -179,6 +179,26 @@ def test_bad_files_end_in_one_sentence(data: bytes, error: type[Exception]) -> N
         read(data, "a.docx", REQUEST)
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf_16_is_read_and_hides_no_entities(encoding: str) -> None:
+    parts = word_parts(para("words &z; after"))
+    whole = '<?xml version="1.0" encoding="UTF-16"?>' + parts["word/document.xml"].replace("&z;", "in between")
+    part = read(zipped({**parts, "word/document.xml": whole.encode(encoding)}), "a.docx", REQUEST)
+    assert lines(part) == ["words in between after"]
+    hidden = '<!DOCTYPE x [<!ENTITY z "in between">]>' + parts["word/document.xml"]
+    with pytest.raises(BrokenFileError):
+        read(zipped({**parts, "word/document.xml": hidden.encode(encoding)}), "a.docx", REQUEST)
+
+
+@pytest.mark.parametrize("encoding", ["utf-7", "cp037", "utf-32"])
+def test_encodings_that_office_does_not_know_are_refused(encoding: str) -> None:
+    parts = word_parts(para("words"))
+    head = f'<?xml version="1.0" encoding="{encoding}"?>'
+    data = (head if encoding == "utf-7" else "").encode() + (head + parts["word/document.xml"]).encode(encoding)
+    with pytest.raises(BrokenFileError):
+        read(zipped({**parts, "word/document.xml": data}), "a.docx", REQUEST)
+
+
 def test_a_password_is_named() -> None:
     data = bytearray(zipped({"word/document.xml": "x"}))
     data[6] |= 1

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 from pypdf import PdfReader, PdfWriter
 from pypdf.constants import PageLabelStyle
@@ -204,8 +205,13 @@ def test_encrypted_files(tmp_path: Path, algorithm: str) -> None:
         if readable:  # an owner password alone does not stop anyone from reading
             assert loaded(tmp_path, out.getvalue()).report.pages == 3
         else:
-            with pytest.raises(EncryptedFileError, match=r"^file\.pdf .*password"):
+            with pytest.raises(EncryptedFileError, match=r"^file\.pdf needs a password: give it with --password\.$"):
                 loaded(tmp_path, out.getvalue())
+            with pytest.raises(EncryptedFileError, match=r"^file\.pdf .*does not open it: give another one\.$"):
+                load([tmp_path / "file.pdf"], password="wrong")
+            for right in (password, "owner"):
+                document = load([tmp_path / "file.pdf"], password=right)
+                assert document.report.pages == 3 and "CLAUSE A" in document.text
 
 
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
@@ -319,6 +325,17 @@ def test_progress_and_cancel(tmp_path: Path) -> None:
     assert seen == [("file.pdf", 1, 3), ("file.pdf", 2, 3), ("file.pdf", 3, 3)]
     with pytest.raises(IngestCancelled):
         load([path], cancel=lambda: True)
+
+
+def test_cancel_in_the_middle_leaves_no_child_behind(tmp_path: Path) -> None:
+    path = tmp_path / "file.pdf"
+    path.write_bytes(make(lambda canvas: contract(canvas, 8)))
+    seen: list[int] = []
+    children = set(psutil.Process().children(recursive=True))
+    with pytest.raises(IngestCancelled, match=r"^Reading file\.pdf was cancelled\.$"):
+        load([path], progress=lambda _, done, total: seen.append(done), cancel=lambda: len(seen) >= 2)
+    assert seen == [1, 2]
+    assert set(psutil.Process().children(recursive=True)) <= children
 
 
 def test_a_broken_pdf_in_a_folder_is_listed_and_the_rest_is_read(tmp_path: Path) -> None:

@@ -21,6 +21,12 @@ def test_the_trees_readme_first_then_by_path_in_code_points() -> None:
     ]  # fmt: skip
 
 
+def test_a_folder_around_everything_does_not_hide_the_readme() -> None:
+    assert kept(dict.fromkeys(("p-1.0/.editorconfig", "p-1.0/README.rst", "p-1.0/a/README.md"), "")) == [
+        "p-1.0/README.rst", "p-1.0/.editorconfig", "p-1.0/a/README.md",
+    ]  # fmt: skip
+
+
 def test_what_cannot_be_read_says_so_itself() -> None:
     selection = select([Entry("a", 0, "a link, not followed"), Entry("b", 1)], lambda path: b"")
     assert [(item.path, item.page, item.reason) for item in selection.left] == [("a", None, "a link, not followed")]

@@ -16,5 +16,5 @@ def failure(kind: str, detail: str, name: str, limits: Limits) -> IngestError:
     if kind == "password":
         return EncryptedFileError(f"{name} needs a password, and the password does not open it: give another one.")
     if kind == "max_pages":
-        return LimitError(f"{name} has {detail} pages, the limit is {limits.max_pages:,}: split it.")
+        return LimitError(f"{name} has {int(detail):,} pages, the limit is {limits.max_pages:,}: split it.")
     return LimitError(f"{name} holds more text than the limit of {limits.max_chars:,} characters: split it.")

@@ -95,7 +95,8 @@ def _take(reading: _Reading, message: dict[str, Any], picture: bytes | None) -> 
         sure = f"mean confidence {recognised.confidence}%"
         reading.warnings.append(f"{name}: p. {number} was read by text recognition ({sure})")
     elif fault or not chars:
-        reason = fault or ("text recognition found no text" if picture else "no text layer (a scan?)")
+        tried = "text recognition found no text" if recognised else "text recognition failed or took too long"
+        reason = fault or (tried if picture else "no text layer (a scan?)")
         reading.unread.append(Unread(name, number, str(reason)))
         reading.damaged = reading.damaged or bool(fault)
     elif message["doubt"]:

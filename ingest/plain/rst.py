@@ -7,8 +7,9 @@ is cut by its own structure instead, with a warning.
 from __future__ import annotations
 
 from docutils import nodes
-from docutils.core import publish_doctree
-from docutils.utils import SystemMessage
+from docutils.frontend import get_default_settings
+from docutils.parsers.rst import Parser
+from docutils.utils import SystemMessage, new_document
 
 from ingest.document import Section
 from ingest.part import Part, Request
@@ -22,12 +23,8 @@ SETTINGS = {
     "report_level": 5,
     "halt_level": 5,
     "warning_stream": False,
-    "doctitle_xform": False,
-    "sectsubtitle_xform": False,
-    "docinfo_xform": False,
     "syntax_highlight": "none",
     "line_length_limit": MAX_PARSED,
-    "_disable_config": True,
 }
 
 
@@ -47,7 +44,10 @@ def read(data: bytes, name: str, request: Request) -> Part:
 
 def _sections(text: str) -> list[Section]:
     source = text.replace("\u2028", " ").replace("\u2029", " ")  # docutils would count these as line ends
-    tree = publish_doctree(source, settings_overrides=SETTINGS)
+    settings = get_default_settings(Parser)
+    settings.__dict__.update(SETTINGS)
+    tree = new_document("", settings)
+    Parser().parse(source, tree)  # only parsed: transforms take time times time where a file asks for many contents
     starts = [0]
     for row in text.split("\n"):
         starts.append(starts[-1] + len(row) + 1)

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from ingest.code.map import Definition, FileFacts, repository_map
 from ingest.document import IngestCancelled, IngestError, Unread
-from ingest.files import Files, Job, LeftOutError, Progress, Settings, check_size
+from ingest.files import Files, Job, LeftOutError, Progress, Settings, check_size, reason_of
 from ingest.formats import FORMATS, Format, recognise, suffix_of
 from ingest.part import Part
 from ingest.text import one_line
@@ -25,6 +25,7 @@ from ingest.tree.selection import select
 LFS_REASON = "a Git LFS pointer, its content is not here"
 ARCHIVE_REASON = "an archive among source code, most likely test data: give it by itself to read it"
 SUBMODULE_REASON = "a submodule, its files are not here"
+MAX_ARCHIVES = 1_000  # inside the trees of one call: each costs a listing, and archives of archives multiply
 NOT_CODE = frozenset(each.name for each in FORMATS)  # a source file's format is its language
 Charge = Callable[[str, Part], None]
 Named = tuple[str, Part]  # a part and the path it is shown under
@@ -46,7 +47,7 @@ class TreeReader:
 
     def __init__(self, settings: Settings, files: Files, charge: Charge, progress: Progress | None) -> None:
         self._settings, self._files, self._charge, self._progress = settings, files, charge, progress
-        self._unpacked = 0
+        self._unpacked = self._archives = 0
 
     def folder(self, folder: Folder, prefix: str, index: Index | None = None) -> Reading:
         """Reads a folder; its files are shown as `prefix`/path. Files of git's `index` never count as ignored."""
@@ -112,7 +113,7 @@ class TreeReader:
                 except IngestCancelled:
                     raise
                 except IngestError as error:
-                    reading.unread.append(Unread(shown, None, str(error)))
+                    reading.unread.append(Unread(shown, None, reason_of(error, shown)))
                     tell(shown)
                     continue
                 if nested is None:
@@ -127,7 +128,7 @@ class TreeReader:
             if isinstance(outcome, IngestCancelled):
                 raise outcome
             if isinstance(outcome, IngestError):
-                reading.unread.append(Unread(job.shown, None, str(outcome)))
+                reading.unread.append(Unread(job.shown, None, reason_of(outcome, job.shown)))
             else:
                 self._charge(job.shown, outcome)
                 given[job.shown] = [(job.shown, outcome)]
@@ -152,6 +153,9 @@ class TreeReader:
                 raise LeftOutError(ARCHIVE_REASON)
             if depth > self._settings.limits.max_depth:
                 raise LeftOutError(f"an archive inside {depth} others: unpack it and give its files")
+            self._archives += 1
+            if self._archives > MAX_ARCHIVES:
+                raise LeftOutError(f"one of more than {MAX_ARCHIVES:,} archives inside others: unpack it")
             return self.archive(source, shown, shown, depth=depth)
         finally:
             if not isinstance(source, bytes):

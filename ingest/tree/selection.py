@@ -2,13 +2,14 @@
 
 The rules, the first that speaks wins: what cannot be read; version-control data; .unabridgedignore (which can bring
 anything below back); .gitignore as git reads it, except for files git tracks; what .gitattributes declares; the
-tables of kinds.py. Order: a folder's files (its README first), then its subfolders, by code points.
+tables of kinds.py. Order: the tree's own README, also one folder down where all lies in one, then by path.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ingest.document import Unread
 from ingest.tree import kinds
@@ -43,7 +44,8 @@ def select(entries: Sequence[Entry], read: Read, *, tracked: frozenset[str] | No
     kept: list[Entry] = []
     left: list[Unread] = []
     insisted: set[str] = set()
-    for entry in sorted(entries, key=lambda entry: reading_order(entry.path)):
+    top = _top(entries)
+    for entry in sorted(entries, key=lambda entry: reading_order(entry.path, top)):
         reason, asked_for = _verdict(folders, entry, entry.path in tracked if tracked is not None else False)
         if reason:
             left.append(Unread(entry.path, None, reason))
@@ -54,10 +56,19 @@ def select(entries: Sequence[Entry], read: Read, *, tracked: frozenset[str] | No
     return Selection(tuple(kept), tuple(left), frozenset(insisted), tuple(folders.warnings))
 
 
-def reading_order(path: str) -> tuple[int, list[str]]:
-    """The sort key of a path: the tree's own README first, then by path, folder by folder, in code points."""
+def _top(entries: Sequence[Entry]) -> list[str]:
+    """The folders that hold everything, outermost first: most archives of a project have one."""
+    inside = [entry.path.split("/")[:-1] for entry in entries if not entry.problem]
+    if not inside:
+        return []
+    pairs = zip(min(inside), max(inside), strict=False)  # what these two share, all share
+    return [one for one, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+
+
+def reading_order(path: str, top: Sequence[str] = ()) -> tuple[int, list[str]]:
+    """The sort key of a path: the README in the folder `top` first, then by path, folder by folder, in code points."""
     *folders, name = path.split("/")
-    readme = not folders and name.lower().partition(".")[0].partition("_")[0] == "readme"
+    readme = folders == list(top) and name.lower().partition(".")[0].partition("_")[0] == "readme"
     return (0 if readme else 1, [*folders, name])
 
 
