@@ -156,6 +156,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     levels = command.levels or (chosen_level(options),)
     for level in levels:
         preset(options.pattern, level)  # a wrong name must not cost the parsing and the loading of a model
+    options.data_dir.mkdir(parents=True, exist_ok=True)
     document = load(
         command.paths,
         limits=options.limits,
