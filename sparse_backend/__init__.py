@@ -2,7 +2,8 @@
 
 from sparse_backend.config import BackendError, Cancelled, ContextTooLongError, EngineOptions, Impl
 from sparse_backend.engine import Answer, Engine, Read
-from sparse_backend.model import Decoder, load_decoder
+from sparse_backend.loading import load_decoder
+from sparse_backend.model import Decoder
 
 __all__ = [
     "Answer",

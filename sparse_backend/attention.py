@@ -9,6 +9,7 @@ from torch import Tensor
 
 from sparse_backend import composed, gpu
 from sparse_backend.config import Impl, UnsupportedPatternError
+from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.kernels import cpu, reference
 from sparse_backend.layout import Layout
 
@@ -20,67 +21,93 @@ def sparse_attention(
     layout: Layout,
     *,
     offset: int = 0,
+    base: int = 0,
     scale: float | None = None,
     impl: Impl,
+    extra: Extra = PLAIN,
+    bank: Bank | None = None,
 ) -> Tensor:
     """Attention under `layout` for queries at positions [offset, offset + L).
 
-    q [Hq, L, D]; k, v [Hkv, N, D] with N >= offset + L (later keys are ignored); one dtype for all. `scale` defaults
-    to D ** -0.5. Returns [L, Hq, D]. Raises ValueError for shapes or dtypes that do not fit together, and
-    UnsupportedPatternError for a pattern that `impl` does not compute.
+    q [Hq, L, D]; k, v [Hkv, N, D], keys from position `base` on to at least offset + L (later ones are ignored); one
+    dtype for all. `scale` defaults to D ** -0.5. With a `bank`, the global tokens outside a query's window are met
+    there, at other places than their own; without one, `base` must be 0. Returns [L, Hq, D]. Raises ValueError for
+    shapes or dtypes that do not fit together, and UnsupportedPatternError for what `impl` does not compute.
     """
     _check(q, k, v)
     total = offset + q.shape[1]
-    if offset < 0 or k.shape[1] < total:
-        raise ValueError(f"queries end at {total}, but there are {k.shape[1]} keys")
+    if offset < 0 or base + k.shape[1] < total:
+        raise ValueError(f"queries end at {total}, but there are {base + k.shape[1]} keys")
+    if base and (bank is None or offset - (layout.pattern.window or total) + 1 < base):
+        raise ValueError(f"the keys before {base} are needed")
+    if bank is not None and bank.queries.shape != q.shape:
+        raise ValueError(f"the bank's queries have shape {tuple(bank.queries.shape)}, not {tuple(q.shape)}")
     scale = q.shape[2] ** -0.5 if scale is None else scale
-    k, v = k[:, :total], v[:, :total]
+    k, v = k[:, : total - base], v[:, : total - base]
+    if not layout.pattern.plain and (bank is not None or extra != PLAIN):
+        raise UnsupportedPatternError(
+            f"The pattern “{layout.pattern.name}” is not computed with soft caps, sinks or moved positions; choose "
+            f"“headers” or “dense”."
+        )
     if impl is Impl.CPU:
         _need_cpu(q)
         if not layout.pattern.plain:
             return composed.prefill(q, k, v, layout, offset, scale)
-        return cpu.prefill(q, k, v, layout.rows(offset, total), layout.globals_, offset, scale)
+        if bank is not None:
+            return cpu.apart(q, k, v, layout, offset, base, scale, extra, bank)
+        return cpu.prefill(q, k, v, layout.rows(offset, total), layout.globals_, offset, scale, extra)
     if impl.device == "cuda":
         gpu.check(q, k, impl)
-        return gpu.prefill(q, k, v, layout, offset, scale, impl)
+        return gpu.prefill(q, k, v, layout, offset, scale, impl, extra, bank, base)
     if layout.pattern.content is not None:
         raise UnsupportedPatternError(
             f"The pattern “{layout.pattern.name}” follows from the content and has no mask: choose “cpu”."
         )
     head = torch.arange(q.shape[0])[:, None, None]
     allowed = layout.allows(torch.arange(offset, total)[:, None], torch.arange(total)[None, :], head)
-    return reference.attention(q, k, v, allowed, scale)[0].transpose(0, 1)
+    if bank is None:
+        return reference.attention(q, k, v, allowed, scale, extra)[0].transpose(0, 1)
+    distance = torch.arange(offset, total)[:, None] - torch.arange(base, total)[None, :]
+    near = (distance >= 0) & (distance < (layout.pattern.window or total))
+    pieces = [(bank.queries, bank.keys, bank.values, layout.far(offset, total, bank.keys.shape[1])), (q, k, v, near)]
+    return reference.pieces(pieces, scale, extra)[0].transpose(0, 1)
 
 
 def global_attention(
-    q: Tensor,
+    q: Tensor | Sequence[Tensor],
     parts: Sequence[tuple[Tensor, Tensor]],
     *,
     scale: float | None = None,
     impl: Impl,
     probabilities: bool = False,
+    window: int | None = None,
+    extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
     """Exact causal attention of the last L positions over everything before them.
 
-    q [Hq, L, D]; `parts`: (k, v) pairs [Hkv, n_i, D] in order, the last one ending with the queries' own L keys.
-    Returns [L, Hq, D], and [Hq, L, sum n_i] where `probabilities` are asked for. Raises ValueError as above.
+    q [Hq, L, D], or one such tensor for each part, rotated for its keys; `parts`: (k, v) pairs [Hkv, n_i, D] in order,
+    the last one ending with the queries' own L keys. `window`: a sliding window of the model's own. Returns
+    [L, Hq, D], and [Hq, L, sum n_i] where `probabilities` are asked for. Raises ValueError as above.
     """
     for k, v in parts:
-        _check(q, k, v)
-    length, total = q.shape[1], sum(k.shape[1] for k, _ in parts)
-    if not parts or parts[-1][0].shape[1] < length:
+        _check(q if isinstance(q, Tensor) else q[0], k, v)
+    queries = [q] * len(parts) if isinstance(q, Tensor) else list(q)
+    if not parts or len(queries) != len(parts) or parts[-1][0].shape[1] < queries[-1].shape[1]:
         raise ValueError("the last part must hold the keys of the queries themselves")
-    scale = q.shape[2] ** -0.5 if scale is None else scale
+    scale = queries[0].shape[2] ** -0.5 if scale is None else scale
     if impl is Impl.CPU:
-        _need_cpu(q)
-        return cpu.global_rows(q, parts, scale, probabilities)
+        _need_cpu(queries[0])
+        return cpu.global_rows(queries, parts, scale, probabilities, window, extra)
     if impl.device == "cuda":
-        gpu.check(q, parts[0][0], impl)
-        return gpu.global_rows(q, parts, scale, probabilities)
-    k = torch.cat([part[0] for part in parts], 1)
-    v = torch.cat([part[1] for part in parts], 1)
-    allowed = torch.arange(total)[None, :] <= torch.arange(total - length, total)[:, None]
-    out, weights = reference.attention(q, k, v, allowed, scale)
+        gpu.check(queries[0], parts[0][0], impl)
+        return gpu.global_rows(queries, parts, scale, probabilities, window, extra)
+    total, length, low, pieces = sum(k.shape[1] for k, _ in parts), queries[0].shape[1], 0, []
+    place = torch.arange(total - length, total)[:, None]
+    for one, (k, v) in zip(queries, parts, strict=True):
+        key = torch.arange(low, low + k.shape[1])[None, :]
+        pieces.append((one, k, v, (key <= place) & (place - key < (window or total))))
+        low += k.shape[1]
+    out, weights = reference.pieces(pieces, scale, extra)
     return out.transpose(0, 1), weights if probabilities else None
 
 

@@ -31,7 +31,8 @@ from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.engine import Answer, Engine, Read
 from sparse_backend.layout import compile_layout
-from sparse_backend.model import load_decoder
+from sparse_backend.loading import load_decoder
+from sparse_backend.model import Form
 from sparse_backend.presets import LEVELS, preset
 from sparse_backend.segment import Segment
 
@@ -220,7 +221,7 @@ def _sparse(options: argparse.Namespace, folder: str, level: str, ids: list[int]
     for _ in range(options.rounds):
         with tempfile.TemporaryDirectory() as temporary:
             engine = _engine(folder, Path(temporary), level)
-            engine.decoder.forward(ids[:64], 0, _Idle())
+            engine.decoder.forward(ids[:64], _Idle())
             done: list[Read] = []
             _, peak = _timed(partial(_read_into, done, engine, ids, anchors))
         times.append(done[0].seconds - done[0].save_s)
@@ -236,9 +237,7 @@ def _read_into(done: list[Read], engine: Engine, ids: list[int], anchors: list[i
 class _Idle:
     """A step that computes no attention: it warms up the linear layers."""
 
-    def attend(
-        self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, scale: float | None
-    ) -> torch.Tensor:
+    def attend(self, layer: int, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, form: Form) -> torch.Tensor:
         return q.transpose(0, 1)
 
 

@@ -13,7 +13,7 @@ BackendError                    its text is one sentence for the person at the s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -86,12 +86,35 @@ def parse_impl(name: str) -> Impl:
 
 
 @dataclass(frozen=True, slots=True)
+class SelectOptions:
+    """`budget` tokens of the context for each layer and key head, in blocks of `block`; `recent` blocks at its end.
+
+    The latest `rows` queries choose; every `refresh` generated tokens they choose anew.
+    """
+
+    budget: int = 4096
+    block: int = 64
+    recent: int = 2
+    rows: int = 32
+    refresh: int = 32
+
+    def __post_init__(self) -> None:
+        for name in self.__slots__:
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1")
+        if self.budget < self.block * (self.recent + 2):
+            raise ValueError(f"a budget of {self.budget} tokens is less than the blocks that always count")
+
+
+@dataclass(frozen=True, slots=True)
 class EngineOptions:
     """What an Engine needs to know beside its model.
 
     `segments`: folder of saved segments. `chunk`: tokens per forward pass while reading; it bounds memory
     and the time between two looks at `cancel`. `live_tails`: conversations whose own keys and values stay in memory.
-    `resident_segments`: documents whose keys and values stay in memory.
+    `resident_segments`: documents whose keys and values stay in memory. `step_s`: seconds that a pass may take while
+    answers stream. `select`: what is looked at in contexts beyond the trained range. `salt`: kept apart from segments
+    read under another one.
     """
 
     segments: Path
@@ -101,6 +124,9 @@ class EngineOptions:
     chunk: int = 512
     live_tails: int = 8
     resident_segments: int = 4
+    step_s: float = 0.15
+    select: SelectOptions = field(default_factory=SelectOptions)
+    salt: str = ""
 
     def __post_init__(self) -> None:
         if self.chunk < 1:

@@ -1,7 +1,7 @@
 """Engine: read(), ask(). The only door the assistant uses.
 
-The engine knows nothing about text: token ids and anchors go in, token ids and attention evidence come out. One lock
-is held for one forward pass at a time, so a question is answered between two chunks of a long reading.
+The engine knows nothing about text: token ids and anchors go in, token ids and attention evidence come out. Everything
+is computed by one scheduler, which puts the pieces of all requests side by side in one pass.
 """
 
 from __future__ import annotations
@@ -10,34 +10,34 @@ import threading
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from sparse_backend import gpu
+from sparse_backend.admission import Admission, Position
 from sparse_backend.config import (
-    BackendError,
     Cancelled,
     ContextTooLongError,
     EngineOptions,
     Impl,
-    OutOfMemoryError,
     UnsupportedPatternError,
 )
-from sparse_backend.crossover import chunk_size, effective
+from sparse_backend.crossover import chunk_size, effective, within
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.layout import Layout, compile_layout
-from sparse_backend.model import Decoder
+from sparse_backend.model import Decoder, Step
+from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence
-from sparse_backend.segment import KVBuffer, Segment, Tail, segment_key
-from sparse_backend.steps import AskStep, ReadStep
+from sparse_backend.requests import AskRequest, Cancel, Finish, ReadRequest
+from sparse_backend.scheduler import Scheduler
+from sparse_backend.segment import Context, KVBuffer, Segment, Tail, segment_key
+from sparse_backend.select import Selection, SelectStep
+from sparse_backend.steps import LongReadStep, ReadStep, TailStep
 
-Finish = Literal["stop", "length", "repeat", "cancelled"]
 Progress = Callable[[int, int], None]  # tokens read, tokens in all
-Cancel = Callable[[], bool]
 SINK = 64  # leading tokens without evidence: they gather attention whatever is asked
 
 
@@ -56,9 +56,10 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer. `evidence`: float32 [len(token_ids), len(segment)], attention mass per generated token.
+    """A finished answer. `evidence`: float32 [len(token_ids), len(context)], attention mass per generated token.
 
-    `cached_tokens` of the `context_tokens` before the answer had their keys and values ready.
+    `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
+    token looked at the whole context; else at `looked_at` tokens of it, per layer and key head.
     """
 
     token_ids: tuple[int, ...]
@@ -68,10 +69,12 @@ class Answer:
     first_token_s: float
     total_s: float
     evidence: Tensor
+    exact: bool = True
+    looked_at: int = 0
 
 
 class Engine:
-    """Reads documents once and answers questions on them, for any number of conversations."""
+    """Reads documents once and answers questions on them, for any number of conversations at once."""
 
     def __init__(self, decoder: Decoder, options: EngineOptions) -> None:
         if reason := gpu.missing(options.impl):
@@ -86,7 +89,8 @@ class Engine:
         self.schedule = preset(options.pattern, options.level)
         self.store = SegmentStore(options.segments)
         self.store.open()
-        self._compute = threading.Lock()
+        self.scheduler = Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
+        self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self._let_go)
         self._state = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._segments: OrderedDict[str, Segment] = OrderedDict()
@@ -96,10 +100,11 @@ class Engine:
     # -- reading ---------------------------------------------------------------
 
     def check_length(self, tokens: int) -> None:
-        """Raises ContextTooLongError when `tokens` exceed the model's trained range."""
-        if tokens > self.decoder.limit:
+        """Raises ContextTooLongError when a text of `tokens` cannot be read by the engine's pattern."""
+        if tokens > self.decoder.limit and within(self.schedule, self.decoder.limit) is None:
             raise ContextTooLongError(
-                f"This needs {tokens:,} tokens, but {self.decoder.name} was trained for {self.decoder.limit:,}.",
+                f"This needs {tokens:,} tokens, but {self.decoder.name} was trained for {self.decoder.limit:,}, and only "
+                f"the pattern “headers” reads beyond that.",
                 tokens=tokens,
                 limit=self.decoder.limit,
             )
@@ -107,10 +112,13 @@ class Engine:
     def key(self, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
         """The content hash under which these tokens' keys and values are kept."""
         model, impl = self.decoder.fingerprint, self.options.impl.value
-        return segment_key(model, self.schedule_for(len(token_ids)).fingerprint, impl, token_ids, anchors)
+        fingerprint = self.schedule_for(len(token_ids)).fingerprint
+        return segment_key(model, fingerprint, impl, token_ids, anchors, self.options.salt)
 
     def schedule_for(self, n: int) -> Schedule:
-        """How n tokens are read, see crossover.effective."""
+        """How n tokens are read, see crossover."""
+        if n > self.decoder.limit:
+            return within(self.schedule, self.decoder.limit) or self.schedule
         return effective(self.schedule, n, self.options.impl.device)
 
     def pattern_for(self, n: int) -> str:
@@ -124,11 +132,14 @@ class Engine:
         *,
         progress: Progress | None = None,
         cancel: Cancel | None = None,
+        waiting: Position | None = None,
+        owner: str = "",
     ) -> Read:
         """Reads a document under the engine's pattern, or takes it from memory or disk when it was read before.
 
-        `anchors`: indices of header tokens. Raises ContextTooLongError, OutOfMemoryError, DiskFullError, Cancelled;
-        none of them leaves anything behind.
+        `anchors`: indices of header tokens. `waiting` is told the place in the queue while memory is short; readings
+        of different `owner`s take turns. Raises ContextTooLongError, OutOfMemoryError, DiskFullError, Cancelled; none
+        of them leaves anything behind.
         """
         if not token_ids:
             raise ValueError("there is nothing to read")
@@ -141,11 +152,14 @@ class Engine:
             segment = self._known(key)
             cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
-                segment = self._prefill(key, token_ids, anchors, progress, cancel)
-                saving = time.perf_counter()
-                self.store.save(segment)
-                save_s = time.perf_counter() - saving
-                self._remember(segment)
+                size = self.decoder.shape.bytes(len(token_ids))
+                self.store.check_space(size)
+                with self.admission.enter(size, waiting=waiting, cancel=cancel):
+                    segment = self._prefill(key, token_ids, anchors, progress, cancel, owner)
+                    saving = time.perf_counter()
+                    self.store.save(segment)
+                    save_s = time.perf_counter() - saving
+                    self._remember(segment)
         if progress:
             progress(len(token_ids), len(token_ids))
         return Read(segment, cached, time.perf_counter() - start, save_s)
@@ -155,7 +169,7 @@ class Engine:
         with self._state:
             self._segments.pop(key, None)
             self._forgotten.add(key)
-            self._tails = [tail for tail in self._tails if tail.segment_key != key]
+            self._tails = [tail for tail in self._tails if not tail.holds(key)]
         self.store.delete(key)
 
     def _known(self, key: str) -> Segment | None:
@@ -175,6 +189,14 @@ class Engine:
             while len(self._segments) > self.options.resident_segments:
                 self._segments.popitem(last=False)
 
+    def _let_go(self) -> bool:
+        """Gives back the segment in memory that was used longest ago; it stays on disk."""
+        with self._state:
+            if not self._segments:
+                return False
+            self._segments.popitem(last=False)
+            return True
+
     def _prefill(
         self,
         key: str,
@@ -182,127 +204,151 @@ class Engine:
         anchors: Sequence[int],
         progress: Progress | None,
         cancel: Cancel | None,
+        owner: str,
     ) -> Segment:
-        n = len(token_ids)
-        self._check_room(n)
-        kv = KVBuffer(self.decoder.shape, n, self.options.impl.device)
-        step = ReadStep(kv, self._layouts(anchors, n), self.options.impl)
-        size = chunk_size(self.schedule_for(n), n, self.options.impl.device, self.options.chunk)
-        for start in range(0, n, size):
-            if cancel and cancel():
-                raise Cancelled("Reading was cancelled.")
-            if progress:
-                progress(start, n)
-            chunk = token_ids[start : start + size]
-            with self._compute:
-                self.decoder.forward(chunk, start, step)
-            kv.advance(len(chunk))
-        return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values)
+        n, device = len(token_ids), self.options.impl.device
+        kv = KVBuffer(self.decoder.shape, n, device)
+        rotated = n <= self.decoder.limit
+        size = chunk_size(self.schedule_for(n), n, device, self.options.chunk)
+        step = self._read_step(kv, self._layouts(anchors, n), rotated)
+        request = ReadRequest(token_ids, kv, step, owner=owner, at_once=size == n, cancel=cancel)
+        self.scheduler.submit(request)
+        try:
+            while (event := request.events.get()).kind == "progress":
+                if progress:
+                    progress(event.value, n)
+        finally:
+            request.abandoned = True
+        request.released.wait()
+        if event.error:
+            raise event.error
+        if not request.complete:
+            raise Cancelled("Reading was cancelled.")
+        return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values, rotated)
+
+    def _read_step(self, kv: KVBuffer, layouts: list[Layout], rotated: bool) -> Callable[[], Step]:
+        """Makes the step of each chunk."""
+        if rotated:
+            return lambda: ReadStep(self.decoder, kv, layouts, self.options.impl)
+        shape, most = self.decoder.shape, max(len(layout.globals_) for layout in layouts)
+        sizes = shape.layers, shape.kv_heads, most, shape.head_dim
+        banks = tuple(torch.empty(sizes, dtype=shape.dtype, device=kv.device) for _ in range(2))
+        return lambda: LongReadStep(self.decoder, kv, layouts, self.options.impl, (banks[0], banks[1]))
 
     def _layouts(self, anchors: Sequence[int], n: int) -> list[Layout]:
         """One layout per layer; layers with the same pattern share theirs."""
-        layers = self.decoder.shape.layers
-        patterns = [self.schedule_for(n).of(layer, layers) for layer in range(layers)]
+        layers, schedule = self.decoder.shape.layers, self.schedule_for(n)
+        patterns = [_narrowed(schedule.of(layer, layers), self.decoder.windows[layer]) for layer in range(layers)]
         indices = torch.tensor(anchors, dtype=torch.int64)
         device = self.options.impl.device
         compiled = {pattern: compile_layout(pattern, indices, n).on(device) for pattern in set(patterns)}
         return [compiled[pattern] for pattern in patterns]
 
-    def _check_room(self, n: int) -> None:
-        size = self.decoder.shape.bytes(n)
-        free = gpu.free_bytes(self.options.impl.device)
-        if size > 0.8 * free:
-            raise OutOfMemoryError(
-                f"Reading {n:,} tokens needs {size / 1e9:.1f} GB of memory, but {free / 1e9:.1f} GB are free; "
-                f"close other programs, choose a smaller model or read fewer files."
-            )
-        self.store.check_space(size)
-
     # -- asking ----------------------------------------------------------------
 
     def ask(
         self,
-        segment: Segment,
+        context: Context | Segment,
         tail_ids: Sequence[int],
         *,
         stop_ids: frozenset[int],
         max_new_tokens: int,
         cancel: Cancel | None = None,
+        owner: str = "",
     ) -> Generator[int, None, Answer]:
         """Yields the answer's token ids (greedy), then returns the Answer.
 
-        `tail_ids`: everything behind the segment, earlier turns included; what a live tail already holds is not
-        computed again. Closing the generator stops the work at the next token. Raises ContextTooLongError before
-        anything is computed, and ValueError for an empty tail or for less than one new token.
+        `context`: segments side by side, in any order, each read once. `tail_ids`: everything behind them, earlier turns
+        included; what a live tail already holds is not computed again. Closing the generator stops the work within one
+        pass. Raises ContextTooLongError before anything is computed, and ValueError for an empty tail or for less than
+        one new token.
         """
         if not tail_ids:
             raise ValueError("there is no question")
         if max_new_tokens < 1:
             raise ValueError("max_new_tokens must be at least 1")
-        self.check_length(len(segment) + len(tail_ids) + max_new_tokens)
+        whole = Context((context,)) if isinstance(context, Segment) else context
+        selection = self._selection(whole, len(tail_ids) + max_new_tokens)
         start = time.perf_counter()
-        tail = self._take_tail(segment, tail_ids)
-        cached = len(segment) + tail.kv.length
+        tail = self._take_tail(whole, tail_ids, exact=selection is None)
+        cached = len(whole) + tail.kv.length
+        evidence = Evidence(self.decoder.shape.layers, len(whole), SINK)
+        request = AskRequest(
+            tail,
+            tail_ids[tail.kv.length :],
+            self._tail_step(whole, tail, evidence, selection),
+            owner=owner,
+            stop_ids=stop_ids,
+            max_new_tokens=max_new_tokens,
+            choose=lambda logits: int(logits.argmax()),
+            evidence=evidence,
+            selection=selection,
+            cancel=cancel,
+        )
+        self.scheduler.submit(request)
         try:
-            answer: list[int] = []
-            evidence = Evidence(self.decoder.shape.layers, len(segment), SINK)
-            token = self._extend(segment, tail, tail_ids[tail.kv.length :], evidence)
-            first_token_s = time.perf_counter() - start
-            finish: Finish = "length"
-            while True:
-                if token in stop_ids:
-                    finish = "stop"
-                    break
-                answer.append(token)
-                yield token
-                if cancel and cancel():
-                    finish = "cancelled"
-                    break
-                if looping(answer):
-                    finish = "repeat"
-                    break
-                if len(answer) == max_new_tokens:
-                    break
-                token = self._extend(segment, tail, [token], evidence)
+            while (event := request.events.get()).kind == "token":
+                yield event.value
         finally:
+            request.abandoned = True
+            request.released.wait()
             self._return_tail(tail)
-        rows = evidence.rows()[: len(answer)]
-        context = len(segment) + len(tail_ids)
-        return Answer(tuple(answer), finish, context, cached, first_token_s, time.perf_counter() - start, rows)
+        if event.error:
+            raise event.error
+        return Answer(
+            token_ids=tuple(request.answer),
+            finish=request.finish,
+            context_tokens=len(whole) + len(tail_ids),
+            cached_tokens=cached,
+            first_token_s=request.first_token_s,
+            total_s=time.perf_counter() - start,
+            evidence=evidence.rows()[: len(request.answer)],
+            exact=selection is None,
+            looked_at=selection.tokens if selection else len(whole),
+        )
 
-    def _extend(self, segment: Segment, tail: Tail, token_ids: Sequence[int], evidence: Evidence) -> int:
-        """Feeds `token_ids` behind the tail; the most likely next token."""
-        tail.kv.reserve(len(token_ids))
-        logits: Tensor | None = None
-        for low in range(0, len(token_ids), self.options.chunk):
-            chunk = list(token_ids[low : low + self.options.chunk])
-            last = low + len(chunk) == len(token_ids)
-            step = AskStep(segment, tail.kv, self.options.impl, evidence if last else None)
-            with self._compute:
-                logits = self.decoder.forward(chunk, len(segment) + tail.kv.length, step)
-            tail.kv.advance(len(chunk))
-            tail.token_ids.extend(chunk)
-        if logits is None:
-            raise BackendError("The model gave no next token.")
-        evidence.next_token()
-        return int(logits.argmax())
+    def _selection(self, context: Context, behind: int) -> Selection | None:
+        """None where the context, with `behind` tokens after it, fits the trained range and is looked at exactly."""
+        limit, n = self.decoder.limit, len(context)
+        if n + behind <= limit:
+            return None
+        options = replace(self.options.select, budget=min(self.options.select.budget, limit // 2))
+        if behind > limit - options.budget - options.block or n < 2 * options.block:
+            raise ContextTooLongError(
+                f"Question and answer need {behind:,} tokens, but {self.decoder.name} was trained for {limit:,}, and "
+                f"{options.budget:,} of them are for what the document says: ask in fewer words or start anew.",
+                tokens=n + behind,
+                limit=limit,
+            )
+        return Selection(self.decoder, context, options)
 
-    def _take_tail(self, segment: Segment, tail_ids: Sequence[int]) -> Tail:
+    def _tail_step(
+        self, context: Context, tail: Tail, evidence: Evidence, selection: Selection | None
+    ) -> Callable[[bool], Step]:
+        def step(last: bool) -> Step:
+            proof = evidence if last else None
+            if selection:
+                return SelectStep(self.decoder, tail.kv, selection, self.options.impl, proof)
+            return TailStep(self.decoder, tail.kv, context, self.options.impl, proof)
+
+        return step
+
+    def _take_tail(self, context: Context, tail_ids: Sequence[int], *, exact: bool) -> Tail:
         """The live tail that shares most with `tail_ids`, cut to what is shared; a new one when none shares anything.
 
-        At least the last token is always computed, because its logits are needed.
+        At least the last token is always computed, because its logits are needed. Tails that looked at everything and
+        tails that looked at a selection are kept apart.
         """
         most = len(tail_ids) - 1
+        key = context.key + ("" if exact else "+selected")
         with self._state:
-            candidates = [tail for tail in self._tails if tail.segment_key == segment.key]
+            candidates = [tail for tail in self._tails if tail.context_key == key]
             best = max(candidates, key=lambda tail: tail.shared(tail_ids), default=None)
             shared = min(best.shared(tail_ids), most) if best else 0
             if best is None or shared == 0:
-                return Tail(
-                    segment.key, [], KVBuffer(self.decoder.shape, len(tail_ids) + 256, self.options.impl.device)
-                )
+                return Tail(key, [], KVBuffer(self.decoder.shape, len(tail_ids) + 256, self.options.impl.device))
             if shared < len(best.token_ids) - 1:  # another branch of the conversation may want the rest
-                return Tail(segment.key, best.token_ids[:shared], best.kv.copy(shared))
+                return Tail(key, best.token_ids[:shared], best.kv.copy(shared))
             self._tails.remove(best)
         best.kv.crop(shared)
         del best.token_ids[shared:]
@@ -311,17 +357,14 @@ class Engine:
     def _return_tail(self, tail: Tail) -> None:
         del tail.token_ids[tail.kv.length :]
         with self._state:
-            if tail.segment_key in self._forgotten:
+            if any(tail.holds(key) for key in self._forgotten):
                 return
             self._tails.append(tail)
             del self._tails[: -self.options.live_tails]
 
 
-def looping(token_ids: Sequence[int], longest: int = 48, times: int = 4) -> bool:
-    """Whether the end is one phrase of at most `longest` tokens, repeated `times` times over at least 24 tokens."""
-    n = len(token_ids)
-    for period in range(1, min(longest, n // times) + 1):
-        span = max(period * times, 24)
-        if span <= n and all(token_ids[-i] == token_ids[-i - period] for i in range(1, span - period + 1)):
-            return True
-    return False
+def _narrowed(pattern: Pattern, window: int | None) -> Pattern:
+    """`pattern` in a layer that has a sliding window of its own: nothing outside it is visible, headers neither."""
+    if window is None:
+        return pattern
+    return Pattern("sliding", min(window, pattern.window or window))

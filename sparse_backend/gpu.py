@@ -17,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from sparse_backend.config import Impl, UnsupportedPatternError, parse_impl
+from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.layout import Layout
 from sparse_backend.merge import merge
 
@@ -71,26 +72,53 @@ def check(q: Tensor, k: Tensor, impl: Impl) -> None:
         raise UnsupportedPatternError(reason)
 
 
-def prefill(q: Tensor, k: Tensor, v: Tensor, layout: Layout, offset: int, scale: float, impl: Impl) -> Tensor:
+def prefill(
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    layout: Layout,
+    offset: int,
+    scale: float,
+    impl: Impl,
+    extra: Extra = PLAIN,
+    bank: Bank | None = None,
+    base: int = 0,
+) -> Tensor:
     """Arguments as `attention.sparse_attention`, on the GPU; returns [L, Hq, D]."""
     if not layout.pattern.plain:
         raise UnsupportedPatternError(
             f"The pattern “{layout.pattern.name}” is computed on the CPU only; choose the implementation “cpu”."
         )
     q, k, v = (x if x.stride(-1) == 1 else x.contiguous() for x in (q, k, v))
-    if layout.pattern.window is None and not offset and impl is Impl.TRITON:
-        return _dense(q, k, v, scale)
     window = layout.pattern.window
+    if window is None and not offset and impl is Impl.TRITON and extra == PLAIN and bank is None:
+        return _dense(q, k, v, scale)
     if impl is Impl.FLEX:
+        if extra != PLAIN or bank is not None:
+            raise UnsupportedPatternError("The implementation “flex” computes no soft caps, sinks or moved positions.")
         from sparse_backend.kernels import flex
 
         planned = flex.plan(layout.globals_.to(q.device), window, q.shape[1], offset)
         return flex.prefill(q[None], k[None], v[None], planned, scale)[0].transpose(0, 1)
     from sparse_backend.kernels import triton
 
-    group, dim, fast = q.shape[0] // k.shape[0], q.shape[2], triton.can_use_tma(k, v)
-    planned = _plan(layout, str(q.device), q.shape[1], offset, group, dim, fast)
-    return triton.prefill(q[None], k[None], v[None], planned.places, window, scale, planned=planned)[0][0]
+    group, dim = q.shape[0] // k.shape[0], q.shape[2]
+    apart = None if bank is None else tuple(x.contiguous()[None] for x in (bank.queries, bank.keys, bank.values))
+    fast = triton.can_use_tma(k, v) and (apart is None or triton.can_use_tma(*apart[1:]))
+    known = None if bank is None else bank.keys.shape[1]
+    planned = _plan(layout, str(q.device), q.shape[1], offset, group, dim, fast, base, known)
+    return triton.prefill(
+        q[None],
+        k[None],
+        v[None],
+        planned.places,
+        window,
+        scale,
+        softcap=extra.softcap or 0.0,
+        sinks=extra.sinks,
+        planned=planned,
+        apart=apart,
+    )[0][0]
 
 
 def _dense(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
@@ -102,34 +130,81 @@ def _dense(q: Tensor, k: Tensor, v: Tensor, scale: float) -> Tensor:
 
 
 @lru_cache(maxsize=8)
-def _plan(layout: Layout, device: str, length: int, offset: int, group: int, dim: int, tma: bool) -> Any:
-    """The Triton kernel's plan for one chunk, which all layers of one layout share."""
+def _plan(
+    layout: Layout,
+    device: str,
+    length: int,
+    offset: int,
+    group: int,
+    dim: int,
+    tma: bool,
+    base: int = 0,
+    known: int | None = None,
+) -> Any:
+    """The Triton kernel's plan for one chunk, which all layers of one layout share.
+
+    Positions count from `base`; only the first `known` global tokens are there yet.
+    """
     from sparse_backend.kernels import triton
 
-    begin, count = (torch.tensor([number], dtype=torch.int32, device=device) for number in (offset, length))
+    begin, count = (torch.tensor([number], dtype=torch.int32, device=device) for number in (offset - base, length))
     tile = triton.tile_of(dim, length, tma)
-    return triton.plan(layout.globals_.to(device), layout.pattern.window, length, begin, count, group, tile)
+    places = layout.globals_.to(device)[:known] - base
+    return triton.plan(places, layout.pattern.window, length, begin, count, group, tile)
 
 
 def global_rows(
-    q: Tensor, parts: Sequence[tuple[Tensor, Tensor]], scale: float, probabilities: bool
+    queries: Sequence[Tensor],
+    parts: Sequence[tuple[Tensor, Tensor]],
+    scale: float,
+    probabilities: bool,
+    window: int | None = None,
+    extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
     """Arguments and results as `attention.global_attention`: one split-KV pass for each part, merged."""
     from sparse_backend.kernels.triton_rows import rows
 
-    length, heads = q.shape[1], q.shape[0]
+    length, heads = queries[0].shape[1], queries[0].shape[0]
+    total, low = sum(k.shape[1] for k, _ in parts), 0
     outs, sums = [], []
-    for index, (k, v) in enumerate(parts):
+    for index, (q, (k, v)) in enumerate(zip(queries, parts, strict=True)):
         first = k.shape[1] - length if index == len(parts) - 1 else k.shape[1]
-        out, lse = rows(q[None], k[None], v[None], first, scale)
+        out, lse = rows(
+            q[None], k[None], v[None], first, scale, softcap=extra.softcap or 0.0,
+            window=window, ahead=total - length - low,
+        )  # fmt: skip
         outs.append(out[0])
         sums.append(lse[0])
+        low += k.shape[1]
     mixed, whole = merge(torch.stack(outs).float(), torch.stack(sums))
-    weights = None
-    if probabilities:
-        group = heads // parts[0][0].shape[0]
-        packed = q.reshape(-1, group * length, q.shape[2])
-        scores = torch.cat([(packed @ k.transpose(1, 2)).view(heads, length, -1).float() for k, _ in parts], -1)
-        weights = torch.exp(scores * scale - whole[..., None])
-        weights[..., -length:] *= torch.ones(length, length, device=q.device).tril()
-    return mixed.to(q.dtype).transpose(0, 1), weights
+    if extra.sinks is not None:  # one more score without a value: it only lowers the others' share
+        sink = extra.sinks.float()[:, None].expand_as(whole)
+        both = torch.logaddexp(whole, sink)
+        mixed, whole = mixed * torch.exp(whole - both)[..., None], both
+    weights = _probabilities(queries, parts, scale, window, extra, whole) if probabilities else None
+    return mixed.to(queries[0].dtype).transpose(0, 1), weights
+
+
+def _probabilities(
+    queries: Sequence[Tensor],
+    parts: Sequence[tuple[Tensor, Tensor]],
+    scale: float,
+    window: int | None,
+    extra: Extra,
+    whole: Tensor,
+) -> Tensor:
+    """float32 [Hq, L, sum n_i] of rows whose log-sum-exps are `whole` [Hq, L]."""
+    heads, length, dim = queries[0].shape
+    group = heads // parts[0][0].shape[0]
+    scores = []
+    for q, (k, _) in zip(queries, parts, strict=True):
+        packed = q.reshape(-1, group * length, dim)
+        scores.append((packed @ k.transpose(1, 2)).view(heads, length, -1).float() * scale)
+    raw = torch.cat(scores, -1)
+    if extra.softcap is not None:
+        raw = extra.softcap * torch.tanh(raw / extra.softcap)
+    weights = torch.exp(raw - whole[..., None])
+    total = weights.shape[-1]
+    distance = torch.arange(total - length, total, device=raw.device)[:, None] - torch.arange(total, device=raw.device)
+    seen = distance >= 0 if window is None else (distance >= 0) & (distance < window)
+    return weights * seen

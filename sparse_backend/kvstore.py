@@ -56,7 +56,7 @@ class SegmentStore:
             "anchors": torch.tensor(segment.anchors, dtype=torch.int32),
         }
         try:
-            save_file(tensors, partial, {"format": str(FORMAT), "key": segment.key})
+            save_file(tensors, partial, {"format": str(FORMAT), "key": segment.key, "rotated": str(int(segment.rotated))})
             _flush(partial)
             os.replace(partial, self._path(segment.key))
             _flush(self.root)
@@ -82,6 +82,7 @@ class SegmentStore:
                     anchors=tuple(file.get_tensor("anchors").tolist()),
                     keys=file.get_tensor("keys"),
                     values=file.get_tensor("values"),
+                    rotated=metadata.get("rotated") == "1",
                 )
         except OSError:
             return None  # absent; or unreadable just now, which is no reason to delete it

@@ -53,6 +53,15 @@ class Layout:
         flags = self.is_global(0, self.n)
         return self.pattern.allows(query, key, flags[key], from_global=flags[query], head=head, n=self.n)
 
+    def ahead_of_window(self, start: int, stop: int) -> Tensor:
+        """int64 [stop - start]: how many global tokens lie before the window of each of these queries."""
+        window = self.n if self.pattern.window is None else self.pattern.window
+        return torch.searchsorted(self.globals_, torch.arange(start, stop) - window, right=True)
+
+    def far(self, start: int, stop: int, count: int) -> Tensor:
+        """bool [stop - start, count]: which of the first `count` global tokens lie before each query's window."""
+        return torch.arange(count)[None, :] < self.ahead_of_window(start, stop)[:, None]
+
     def on(self, device: str) -> Layout:
         """The same layout with its global tokens on `device`, where a kernel reads them."""
         return Layout(self.pattern, self.globals_.to(device), self.n)

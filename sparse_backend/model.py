@@ -1,49 +1,70 @@
-"""Loads a Hugging Face decoder and routes its attention layers through this backend.
+"""Decoder: a Hugging Face decoder whose attention layers are computed by this backend.
 
-The model code stays transformers' own. Its attention interface hands every layer's rotated q, k, v to the `Step` that
-travels along the forward call; the step owns the keys and values, so transformers' cache is not used.
+The model code stays transformers' own. Its attention interface hands every layer's q, k, v, not yet rotated, to the
+`Step` that travels along the forward call; the step rotates them for the place where they stand and owns the keys and
+values, so transformers' cache is not used. As nothing else in a decoder mixes tokens, one pass may carry pieces of many
+texts side by side.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import torch
-from huggingface_hub.errors import StrictDataclassError
-from safetensors import SafetensorError
 from torch import Tensor
-from transformers import AttentionInterface, AutoConfig, AutoModelForCausalLM
+from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
-from transformers.utils import logging as transformers_logging
 
-from sparse_backend.config import ModelNotFoundError, UnsupportedModelError
+from sparse_backend.config import UnsupportedModelError
+from sparse_backend.positions import NONE, Rotation, Silencer
 from sparse_backend.segment import KVShape
 
-_NAME = "unabridged"
-_FOREIGN = {
-    "sliding_window": "sliding-window layers",
-    "softcap": "soft-capped scores",
-    "s_aux": "attention sinks",
-}
+NAME = "unabridged"  # under which the route is registered with transformers
+KINDS = ("full_attention", "sliding_attention")
+
+
+_STEP: ContextVar[Step] = ContextVar("step")  # not an argument: some models do not hand arguments on
 
 
 class KeysComplete(Exception):
     """Raised by a step inside the last layer when its keys are all that was wanted of this forward pass."""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a layer scores, beside its pattern.
+
+    `scale` of the scores, None for D ** -0.5; `window`: a sliding window of the model's own, in tokens; `softcap` of
+    the scores (Gemma 2); `sinks` [Hq]: one more score without a value for each head (GPT-OSS).
+    """
+
+    scale: float | None = None
+    window: int | None = None
+    softcap: float | None = None
+    sinks: Tensor | None = None
+
+    @property
+    def plain(self) -> bool:
+        """Whether scores are just scaled products."""
+        return self.softcap is None and self.sinks is None
+
+
 class Step(Protocol):
     """What one forward pass does with each layer's attention."""
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
-        """q [Hq, L, D], k and v [Hkv, L, D] of the new tokens, rotated -> [L, Hq, D]."""
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
+        """q [Hq, L, D], k and v [Hkv, L, D] of the new tokens, unrotated -> [L, Hq, D]."""
 
 
 class Decoder:
-    """A loaded decoder. `limit`: tokens it was trained to hold; `fingerprint`: hash of weights, config and dtype."""
+    """A loaded decoder. `limit`: tokens it was trained to hold; `fingerprint`: hash of weights, config and dtype.
+
+    `rotations`: how each layer encodes positions, filled in once the model has been asked (see proof.examine).
+    """
 
     def __init__(self, model: Any, name: str, fingerprint: str) -> None:
         config = model.config.get_text_config()
@@ -51,7 +72,7 @@ class Decoder:
         self._model = model
         self.name = name
         self.fingerprint = fingerprint
-        self.limit = int(config.max_position_embeddings)
+        self.limit = trained_range(config)
         self.heads = heads
         self.shape = KVShape(
             layers=config.num_hidden_layers,
@@ -60,166 +81,85 @@ class Decoder:
             dtype=model.dtype,
         )
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.vocabulary = int(config.vocab_size)
+        self.rotary = Silencer(model)
+        self.rotations: list[Rotation] = [NONE] * self.shape.layers
+        self.windows = windows_of(config)
+
+    @property
+    def model(self) -> Any:
+        """The transformers model."""
+        return self._model
 
     def to(self, device: str) -> None:
         """Moves the weights to `device`."""
         self._model.to(device)
 
-    def forward(self, token_ids: Sequence[int], position: int, step: Step) -> Tensor | None:
-        """Feeds `token_ids` from `position` on through every layer; logits [vocab] of the last one.
+    def forward(self, token_ids: Sequence[int], step: Step, *, keep: Sequence[int] | None = None) -> Tensor | None:
+        """Feeds `token_ids` through every layer; logits [len(keep), vocabulary] of the tokens at `keep`.
 
-        None when the step ended the pass early (KeysComplete).
+        `keep` defaults to the last token. None when the step ended the pass early (KeysComplete).
         """
         device = self._model.device
         ids = torch.tensor([list(token_ids)], device=device)
-        positions = torch.arange(position, position + len(token_ids), device=device)[None]
+        places = torch.arange(len(token_ids), device=device)[None]  # rotary modules are silent: steps know the place
+        wanted = torch.tensor([len(token_ids) - 1] if keep is None else list(keep), device=device)
         try:
             with torch.inference_mode():
-                output = self._model(
-                    input_ids=ids, position_ids=positions, use_cache=False, logits_to_keep=1, unabridged=step
-                )
+                with attending(step):
+                    output = self._model(input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=wanted)
         except KeysComplete:
             return None
-        logits: Tensor = output.logits[0, -1]
+        logits: Tensor = output.logits[0]
         return logits
 
 
-def load_decoder(name: str, folder: str, dtype: torch.dtype, fingerprints: Path) -> Decoder:
-    """The decoder in `folder` (a local folder or a hub id), shown as `name`, its weights in `dtype`.
+def trained_range(config: Any) -> int:
+    """Tokens whose positions the model was trained on, without the stretching that some families switch on later."""
+    scaling = getattr(config, "rope_parameters", None) or {}
+    kinds = {str(scaling.get("rope_type", "default"))} if "rope_type" in scaling else set()
+    original = getattr(config, "original_max_position_embeddings", None) or scaling.get(
+        "original_max_position_embeddings"
+    )
+    if "longrope" in kinds and original:  # beyond it, other frequencies would be needed for what was read before
+        return int(original)
+    return int(config.max_position_embeddings)
 
-    Only safetensors weights are loaded and no code of the model's own is run. `fingerprints`: a JSON file that
-    remembers hashes of unchanged weight files. Raises ModelNotFoundError or UnsupportedModelError.
-    """
-    _register()
-    quiet = transformers_logging.get_verbosity()
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
+
+def windows_of(config: Any) -> list[int | None]:
+    """The sliding window of each layer as its config tells it; None where it tells none."""
+    kinds = getattr(config, "layer_types", None) or []
+    window = getattr(config, "sliding_window", None)
+    listed = [window if kind == "sliding_attention" else None for kind in kinds]
+    return listed or [None] * config.num_hidden_layers
+
+
+@contextmanager
+def attending(step: Step) -> Iterator[None]:
+    """Within it, attention layers of this thread hand their q, k, v to `step`."""
+    token = _STEP.set(step)
     try:
-        _need_config(folder)
-        config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-        _refuse_foreign(config, name)
-        model, loading = AutoModelForCausalLM.from_pretrained(
-            folder,
-            config=config,
-            dtype=dtype,
-            attn_implementation=_NAME,
-            use_safetensors=True,
-            trust_remote_code=False,  # left out, transformers would ask on the terminal and run it after a “y”
-            ignore_mismatched_sizes=True,  # refused below, in words of our own
-            output_loading_info=True,
-        )
-    except OSError as error:
-        raise ModelNotFoundError(
-            f"No model could be loaded from “{name}”: give a folder with config.json and safetensors weights, or a "
-            f"Hugging Face hub id that this machine can reach."
-        ) from error
-    except (ValueError, ImportError, RuntimeError, SafetensorError, StrictDataclassError) as error:
-        raise UnsupportedModelError(f"The model “{name}” cannot be served: {_first_line(error)}") from error
-    except KeyError as error:  # transformers looked our name up in a fixed table of its own
-        raise UnsupportedModelError(f"The model “{name}” does not let its attention be routed.") from error
+        yield
     finally:
-        transformers_logging.set_verbosity(quiet)
-    wrong = sorted(loading["missing_keys"]) + [entry[0] for entry in loading["mismatched_keys"]]
-    if wrong:  # transformers would leave them random
-        raise UnsupportedModelError(f"The weights of “{name}” lack {len(wrong)} of its tensors, such as {wrong[0]}.")
-    decoder = Decoder(model.eval(), name, _fingerprint(model, folder, dtype, fingerprints))
-    _prove_routing(decoder)
-    return decoder
+        _STEP.reset(token)
 
 
 def _route(
     module: Any, query: Tensor, key: Tensor, value: Tensor, attention_mask: Any, **options: Any
 ) -> tuple[Tensor, None]:
-    for option, what in _FOREIGN.items():
-        if options.get(option) is not None:
-            raise UnsupportedModelError(f"it has {what}, which this version does not serve.")
     if not getattr(module, "is_causal", True):
         raise UnsupportedModelError("it is an encoder: its tokens look ahead, which this version does not serve.")
-    step: Step = options["unabridged"]
-    out = step.attend(module.layer_idx, query[0], key[0], value[0], options.get("scaling"))
+    form = Form(
+        scale=options.get("scaling"),
+        window=options.get("sliding_window"),
+        softcap=options.get("softcap"),
+        sinks=options.get("s_aux"),
+    )
+    out = _STEP.get().attend(module.layer_idx, query[0], key[0], value[0], form)
     return out[None], None
 
 
-def _register() -> None:
-    AttentionInterface.register(_NAME, _route)
-    AttentionMaskInterface.register(_NAME, lambda *_args, **_options: None)  # steps know who sees whom
-
-
-def _need_config(folder: str) -> None:
-    if Path(folder).is_dir() and not (Path(folder) / "config.json").exists():
-        raise FileNotFoundError(f"{folder} has no config.json")
-
-
-def _refuse_foreign(config: Any, name: str) -> None:
-    text = config.get_text_config()
-    kinds = set(getattr(text, "layer_types", None) or ["full_attention"])
-    if kinds != {"full_attention"}:
-        listed = ", ".join(sorted(kinds - {"full_attention"}))
-        raise UnsupportedModelError(
-            f"The model “{name}” has layers of kind {listed}; this version needs full attention in every layer."
-        )
-    if getattr(text, "max_position_embeddings", None) is None:
-        raise UnsupportedModelError(f"The model “{name}” does not say how many tokens it was trained for.")
-
-
-class _Count:
-    """A step that only notes which layers asked for attention, and refuses keys of unexpected shapes."""
-
-    def __init__(self, shape: KVShape) -> None:
-        self.layers: list[int] = []
-        self._shape = shape
-
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
-        self.layers.append(layer)
-        expected = (self._shape.kv_heads, q.shape[1], self._shape.head_dim)
-        if k.shape != expected or v.shape != expected or q.shape[2] != expected[2]:
-            raise UnsupportedModelError("its keys and values have shapes that this version does not serve.")
-        return q.transpose(0, 1)
-
-
-def _prove_routing(decoder: Decoder) -> None:
-    count = _Count(decoder.shape)
-    try:
-        decoder.forward([0, 1], 0, count)
-    except (TypeError, KeyError, RuntimeError, UnsupportedModelError) as error:
-        raise UnsupportedModelError(f"The model “{decoder.name}” cannot be served: {_first_line(error)}") from error
-    if count.layers != list(range(decoder.shape.layers)):
-        raise UnsupportedModelError(
-            f"The model “{decoder.name}” does not let its attention be routed: {len(count.layers)} of "
-            f"{decoder.shape.layers} layers asked for it."
-        )
-
-
-def _fingerprint(model: Any, folder: str, dtype: torch.dtype, cache: Path) -> str:
-    """Hash of the weight files (or, for a hub model, of the commit), the config and the dtype."""
-    digest = hashlib.sha256(f"{dtype}\0".encode())
-    config = json.loads(model.config.to_json_string(use_diff=False))
-    config.pop("_name_or_path", None)  # a folder may be moved
-    digest.update(json.dumps(config, sort_keys=True).encode())
-    files = sorted(Path(folder).glob("*.safetensors")) if Path(folder).is_dir() else []
-    known = _read_json(cache)
-    for file in files:
-        stat = file.stat()
-        identity = f"{file.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-        if identity not in known:
-            with file.open("rb") as stream:
-                known[identity] = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(known[identity].encode())
-    if files:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps(known))
-    else:
-        digest.update(f"{folder}@{getattr(model.config, '_commit_hash', None)}".encode())
-    return digest.hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, str]:
-    try:
-        known = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def register() -> None:
+    """Makes the route known to transformers, under NAME."""
+    AttentionInterface.register(NAME, _route)
+    AttentionMaskInterface.register(NAME, lambda *_args, **_options: None)  # steps know who sees whom

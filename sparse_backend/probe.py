@@ -1,4 +1,4 @@
-"""What the model looked at while it answered: attention mass over the document, per generated token."""
+"""What the model looked at while it answered: attention mass over the context, per generated token."""
 
 from __future__ import annotations
 
@@ -17,22 +17,43 @@ class Evidence:
         self.n = n
         self._first_layer = layers // 3
         self._skip = min(skip, n)
-        self._row = torch.zeros(n)
+        self._now = torch.zeros(1, n)
         self._rows: list[Tensor] = []
 
-    def add(self, layer: int, weights: Tensor) -> None:
-        """`weights` [Hq, L, N]: the probabilities of one layer; only the last query and the first n keys count."""
-        if layer >= self._first_layer:
-            self._row = self._row.to(weights.device)
-            self._row += weights[:, -1, : self.n].amax(0).float()
+    def expect(self, rows: int) -> None:
+        """The last `rows` queries of the next pass count; those of a pass that was not kept are dropped."""
+        self._now = torch.zeros(rows, self.n)
 
-    def next_token(self) -> None:
-        """Closes the row of the token whose layers were just added."""
-        row = self._row.cpu()
-        row[: self._skip] = 0
-        self._rows.append(row)
-        self._row = torch.zeros(self.n)
+    def wants(self, layer: int) -> bool:
+        """Whether this layer's probabilities count."""
+        return layer >= self._first_layer
+
+    def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
+        """`weights` [Hq, L, N]: the probabilities of one layer, of which the first n keys count.
+
+        `index` int64 [Hkv, M]: the context tokens that the first M keys of each key head are, where not all were met.
+        """
+        if not self.wants(layer):
+            return
+        count = len(self._now)
+        self._now = self._now.to(weights.device)
+        if index is None:
+            self._now += weights[:, -count:, : self.n].amax(0).float()
+            return
+        kv_heads, met = index.shape
+        best = weights[:, -count:, :met].float().view(kv_heads, -1, count, met).amax(1)  # [Hkv, rows, M]
+        spread = torch.zeros_like(self._now)
+        for head in range(kv_heads):
+            spread.scatter_reduce_(1, index[head].expand(count, -1), best[head], "amax")
+        self._now += spread
+
+    def keep(self, rows: int) -> None:
+        """Closes the first `rows` of the rows whose layers were just added."""
+        kept = self._now[:rows].cpu()
+        kept[:, : self._skip] = 0
+        self._rows.append(kept)
+        self._now = torch.zeros(1, self.n)
 
     def rows(self) -> Tensor:
         """float32 [generated tokens, n]."""
-        return torch.stack(self._rows) if self._rows else torch.zeros(0, self.n)
+        return torch.cat(self._rows) if self._rows else torch.zeros(0, self.n)

@@ -1,7 +1,9 @@
-"""Segment: a document that the model has read once; Tail: what was said about it since.
+"""Segment: a text that the model has read once; Context: segments side by side; Tail: what was said about them since.
 
-Keys and values are kept per layer as [Hkv, n, D], rotated for their position. A segment is never written after it
-was read, so any number of conversations share it; each adds its own tail.
+Keys and values are kept per layer as [Hkv, n, D]. Keys stand rotated for their position in their own segment, so a
+segment can stand at any place in any context: rotary scores depend on distances only, and the queries that meet it are
+rotated for their distance from its start. A segment longer than the trained range keeps its keys unrotated, since each
+use gives them other places. A segment is never written after it was read; each conversation adds its own tail.
 """
 
 from __future__ import annotations
@@ -9,11 +11,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
-FORMAT = 1  # raise it when saved segments of older versions must not be used
+FORMAT = 2  # raise it when saved segments of older versions must not be used
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,17 @@ class KVBuffer:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A prefilled document. `keys` and `values`: [layers, Hkv, n, D]; `token_ids` and `anchors` as they were read."""
+    """A prefilled text. `keys` and `values`: [layers, Hkv, n, D]; `token_ids` and `anchors` as they were read.
+
+    `rotated`: whether the keys stand rotated for their positions 0 … n - 1.
+    """
 
     key: str
     token_ids: tuple[int, ...]
     anchors: tuple[int, ...]
     keys: Tensor
     values: Tensor
+    rotated: bool = True
 
     def __len__(self) -> int:
         return len(self.token_ids)
@@ -101,13 +108,37 @@ class Segment:
         return replace(self, keys=self.keys.to(device), values=self.values.to(device))
 
 
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Segments side by side, in order: what a question stands behind."""
+
+    segments: tuple[Segment, ...]
+
+    def __len__(self) -> int:
+        return sum(len(segment) for segment in self.segments)
+
+    @property
+    def key(self) -> str:
+        """Names the context by the segments in it and their order."""
+        return "+".join(segment.key for segment in self.segments)
+
+    @property
+    def starts(self) -> list[int]:
+        """The place of each segment's first token in the context."""
+        return list(accumulate((len(segment) for segment in self.segments[:-1]), initial=0))
+
+
 @dataclass(slots=True)
 class Tail:
-    """The tokens of one conversation behind its segment, and their keys and values."""
+    """The tokens of one conversation behind its context, and their keys and values, rotated from 0 on."""
 
-    segment_key: str
+    context_key: str
     token_ids: list[int]
     kv: KVBuffer
+
+    def holds(self, segment_key: str) -> bool:
+        """Whether the segment is in the tail's context."""
+        return segment_key in self.context_key.split("+")
 
     def shared(self, token_ids: Sequence[int]) -> int:
         """How many leading tokens this tail has in common with `token_ids`."""
@@ -119,13 +150,16 @@ class Tail:
         return same
 
 
-def segment_key(model: str, pattern: str, impl: str, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
+def segment_key(
+    model: str, pattern: str, impl: str, token_ids: Sequence[int], anchors: Sequence[int], salt: str = ""
+) -> str:
     """Hex SHA-256 of everything that changes a segment's keys and values.
 
-    `model`: fingerprint of weights and dtype; `pattern`: the pattern's fingerprint.
+    `model`: fingerprint of weights and dtype; `pattern`: the pattern's fingerprint; `salt`: a secret of the
+    organisation the text belongs to, so that nobody outside can tell by a hit what it has read.
     """
     digest = hashlib.sha256()
-    for part in (f"format={FORMAT}", model, pattern, impl):
+    for part in (f"format={FORMAT}", salt, model, pattern, impl):
         digest.update(part.encode() + b"\0")
     for numbers in (token_ids, anchors):
         digest.update(f"{len(numbers)}:".encode())  # without it, a first anchor could pass for a last token

@@ -1,50 +1,197 @@
-"""The two kinds of forward pass: reading a document sparsely, and asking with global rows."""
+"""The kinds of forward pass: reading a text sparsely, and asking with rows that look at everything.
+
+A `PackStep` lets one pass carry pieces of many texts; nothing but attention mixes tokens.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor
 
 from sparse_backend.attention import global_attention, sparse_attention
 from sparse_backend.config import Impl
+from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.layout import Layout
-from sparse_backend.model import KeysComplete
+from sparse_backend.model import Decoder, Form, KeysComplete, Step
+from sparse_backend.positions import Turns
 from sparse_backend.probe import Evidence
-from sparse_backend.segment import KVBuffer, Segment
+from sparse_backend.segment import Context, KVBuffer
+
+EMPTY = Context(())
 
 
 class ReadStep:
-    """One chunk of a document: each token attends as its layer's layout says; keys and values go to `kv`.
+    """One chunk of a text inside the trained range: each token attends as its layer's layout says.
 
-    `layouts`: one per layer. The last layer's output is never needed here, so the pass ends once its keys are stored.
+    `layouts`: one per layer. Keys, rotated for their place, and values go to `kv`. The last layer's output is never
+    needed, so the pass ends once its keys are stored.
     """
 
-    def __init__(self, kv: KVBuffer, layouts: Sequence[Layout], impl: Impl) -> None:
-        self._kv, self._layouts, self._impl = kv, layouts, impl
+    reads = True
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
+    def __init__(self, decoder: Decoder, kv: KVBuffer, layouts: Sequence[Layout], impl: Impl) -> None:
+        self._decoder, self._kv, self._layouts, self._impl = decoder, kv, layouts, impl
+        self._turns = Turns()
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
+        offset, rotation = self._kv.length, self._decoder.rotations[layer]
+        keys, values = self._kv.write(layer, self._turns.run(rotation, k, offset), v)
+        if layer == self._kv.shape.layers - 1:
+            raise KeysComplete
+        turned = self._turns.run(rotation, q, offset)
+        return sparse_attention(
+            turned,
+            keys,
+            values,
+            self._layouts[layer],
+            offset=offset,
+            scale=form.scale,
+            impl=self._impl,
+            extra=extra_of(form),
+        )
+
+
+class LongReadStep:
+    """One chunk of a text beyond the trained range: true distances in the window, anchors ranked right before it.
+
+    A query with m global tokens before its window of w meets that of rank r at distance w + (m - r) * step, step <= 1
+    so that no distance leaves the trained range. Keys go to `kv` unrotated; `banks`: buffers [layers, Hkv, G, D] of the
+    global tokens, whose keys are rotated for their ranks, filled as the reading goes on.
+    """
+
+    reads = True
+
+    def __init__(
+        self, decoder: Decoder, kv: KVBuffer, layouts: Sequence[Layout], impl: Impl, banks: tuple[Tensor, Tensor]
+    ) -> None:
+        self._decoder, self._kv, self._layouts, self._impl = decoder, kv, layouts, impl
+        self._keys, self._values = banks
+        self._turns = Turns()
+        self._places: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
+        """See model.Step."""
+        start, layout, rotation = self._kv.length, self._layouts[layer], self._decoder.rotations[layer]
+        stop = start + q.shape[1]
         keys, values = self._kv.write(layer, k, v)
         if layer == self._kv.shape.layers - 1:
             raise KeysComplete
-        offset = self._kv.length
-        layout = self._layouts[layer]
-        return sparse_attention(q, keys, values, layout, offset=offset, scale=scale, impl=self._impl)
+        window = layout.pattern.window or layout.n
+        step = rank_step(window, len(layout.globals_), self._decoder.limit)
+        count = self._fill(layer, layout, keys, values, start, stop, step)
+        base = max(0, start - window + 1)
+        near = self._turns.run(rotation, q, start)
+        key = (id(rotation), id(layout))
+        if key not in self._places:  # the same for every layer of this pass with this rotation and layout
+            self._places[key] = rotation.angles(window + layout.ahead_of_window(start, stop) * step, q.device)
+        away = rotation.apply(q, *self._places[key]) if len(rotation.frequencies) else q
+        return sparse_attention(
+            near,
+            self._turns.run(rotation, keys[:, base:], base),
+            values[:, base:],
+            layout,
+            offset=start,
+            base=base,
+            scale=form.scale,
+            impl=self._impl,
+            extra=extra_of(form),
+            bank=Bank(away, self._keys[layer, :, :count], self._values[layer, :, :count]),
+        )
+
+    def _fill(
+        self, layer: int, layout: Layout, keys: Tensor, values: Tensor, start: int, stop: int, step: float
+    ) -> int:
+        """Adds the chunk's global tokens to the layer's bank; how many it holds."""
+        low, high = torch.searchsorted(layout.globals_, torch.tensor([start, stop], device=layout.globals_.device))
+        places = layout.globals_[low:high]
+        rotation, ranks = self._decoder.rotations[layer], torch.arange(int(low), int(high)) * step
+        self._keys[layer, :, low:high] = rotation.turn(keys[:, places], ranks)
+        self._values[layer, :, low:high] = values[:, places]
+        return int(high)
 
 
-class AskStep:
-    """Tokens behind a segment: the question, the answer so far; each looks at everything before it, exactly."""
+class TailStep:
+    """Tokens behind a context: question and answer so far; each looks at everything before it, exactly.
 
-    def __init__(self, segment: Segment, kv: KVBuffer, impl: Impl, evidence: Evidence | None) -> None:
-        self._segment, self._kv, self._impl, self._evidence = segment, kv, impl, evidence
+    Segments stand where they are: the queries are rotated for their distance from each segment's start.
+    """
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
+    reads = False
+
+    def __init__(
+        self,
+        decoder: Decoder,
+        kv: KVBuffer,
+        context: Context = EMPTY,
+        impl: Impl = Impl.CPU,
+        evidence: Evidence | None = None,
+    ) -> None:
+        self._decoder, self._kv, self._context, self._impl = decoder, kv, context, impl
+        self._evidence = evidence
+        total = len(context)
+        self._ahead = [total - start for start in context.starts] if context.segments else []
+        self._turns = Turns()
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
-        parts = [(self._segment.keys[layer], self._segment.values[layer]), self._kv.write(layer, k, v)]
+        start, rotation, run = self._kv.length, self._decoder.rotations[layer], self._turns.run
+        queries = [run(rotation, q, start + ahead) for ahead in self._ahead]
+        parts = [(segment.keys[layer], segment.values[layer]) for segment in self._context.segments]
+        queries.append(run(rotation, q, start))
+        parts.append(self._kv.write(layer, run(rotation, k, start), v))
+        asked = self._evidence is not None and self._evidence.wants(layer)
         out, weights = global_attention(
-            q, parts, scale=scale, impl=self._impl, probabilities=self._evidence is not None
+            queries,
+            parts,
+            scale=form.scale,
+            impl=self._impl,
+            probabilities=asked,
+            window=window_of(self._decoder, layer, form),
+            extra=extra_of(form),
         )
         if self._evidence is not None and weights is not None:
             self._evidence.add(layer, weights)
         return out
+
+
+class PackStep:
+    """Several steps side by side in one pass: `pieces` of (tokens, step), in the order of the tokens fed."""
+
+    def __init__(self, layers: int, pieces: Sequence[tuple[int, Step]]) -> None:
+        self._last = layers - 1
+        self._pieces = pieces
+        self._reads = all(getattr(step, "reads", False) for _, step in pieces)
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
+        """See model.Step."""
+        if len(self._pieces) == 1:
+            return self._pieces[0][1].attend(layer, q, k, v, form)
+        outs, low = [], 0
+        for length, step in self._pieces:
+            share = slice(low, low + length)
+            low += length
+            try:
+                outs.append(step.attend(layer, q[:, share], k[:, share], v[:, share], form))
+            except KeysComplete:  # the others still need the rest of the pass
+                outs.append(torch.zeros_like(q[:, share]).transpose(0, 1))
+        if self._reads and layer == self._last:
+            raise KeysComplete
+        return torch.cat(outs)
+
+
+def extra_of(form: Form) -> Extra:
+    """What the kernels must know of a layer's form."""
+    return PLAIN if form.plain else Extra(form.softcap, form.sinks)
+
+
+def window_of(decoder: Decoder, layer: int, form: Form) -> int | None:
+    """The sliding window of the model's own, if this layer has one."""
+    return decoder.windows[layer] if form.window is None else form.window
+
+
+def rank_step(window: int, globals_: int, limit: int) -> float:
+    """The distance between two neighbouring ranks: 1, or less where the ranks would leave the trained range."""
+    return min(1.0, max(limit - 1 - window, 1) / max(globals_, 1))

@@ -28,9 +28,9 @@ from assistant.reading import ReadDocument, Reader
 from assistant.tokenizer import Tokenizer
 from ingest import Document, IngestReport, Limits, Section, Span, encode
 from sparse_backend import Answer, Decoder, Engine, EngineOptions, load_decoder
-from sparse_backend.engine import Cancel
+from sparse_backend.requests import Cancel
 from sparse_backend.model import Step
-from sparse_backend.segment import Segment
+from sparse_backend.segment import Context, Segment
 from storage import CitationRecord
 
 LIMIT = 1024  # tokens the tiny decoder is said to be trained for
@@ -183,11 +183,11 @@ def decoder() -> Decoder:
     loaded = load_decoder("tiny", folder, torch.float32, Path(folder) / "fingerprints.json")
     forward = loaded.forward
 
-    def alone(token_ids: Sequence[int], position: int, step: Step) -> torch.Tensor | None:
+    def alone(token_ids: Sequence[int], step: Step, *, keep: Sequence[int] | None = None) -> torch.Tensor | None:
         threads = torch.get_num_threads()
         torch.set_num_threads(1)
         try:
-            return forward(token_ids, position, step)
+            return forward(token_ids, step, keep=keep)
         finally:
             torch.set_num_threads(threads)
 
@@ -224,12 +224,13 @@ class ScriptedEngine(Engine):
 
     def ask(
         self,
-        segment: Segment,
+        context: Context | Segment,
         tail_ids: Sequence[int],
         *,
         stop_ids: frozenset[int],
         max_new_tokens: int,
         cancel: Cancel | None = None,
+        owner: str = "",
     ) -> Generator[int, None, Answer]:
         """See Engine.ask."""
         self.tails.append(list(tail_ids))
@@ -244,11 +245,11 @@ class ScriptedEngine(Engine):
         finally:
             self.closed += 1
         finish = "stop" if said == len(ids) else "cancelled"
-        mass = torch.zeros(said, len(segment))
+        mass = torch.zeros(said, len(context))
         if self.looks_at:
             mass[:, slice(*self.looks_at)] = 1.0
-        context = len(segment) + len(tail_ids)
-        return Answer(tuple(ids[:said]), finish, context, len(segment), 0.01, 0.02, mass)  # type: ignore[arg-type]
+        total = len(context) + len(tail_ids)
+        return Answer(tuple(ids[:said]), finish, total, len(context), 0.01, 0.02, mass)  # type: ignore[arg-type]
 
 
 class ScriptedBot(Bot):

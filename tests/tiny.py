@@ -89,10 +89,10 @@ def one_thread() -> Iterator[None]:
 
 
 class Counting:
-    """Stands in for a decoder and notes every forward call: (position, token ids). Calls never overlap."""
+    """Stands in for a decoder and notes the token ids of every forward call. Calls never overlap."""
 
     def __init__(self, decoder: Decoder) -> None:
-        self.calls: list[tuple[int, list[int]]] = []
+        self.calls: list[list[int]] = []
         self.complete = 0  # passes that were not ended early
         self._decoder = decoder
         self._busy = False
@@ -100,13 +100,13 @@ class Counting:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._decoder, name)
 
-    def forward(self, token_ids: Sequence[int], position: int, step: Any) -> Tensor | None:
+    def forward(self, token_ids: Sequence[int], step: Any, *, keep: Sequence[int] | None = None) -> Tensor | None:
         """Decoder.forward, noted."""
         assert not self._busy, "two forward passes at once"
         self._busy = True
         try:
-            self.calls.append((position, list(token_ids)))
-            logits = self._decoder.forward(token_ids, position, step)
+            self.calls.append(list(token_ids))
+            logits = self._decoder.forward(token_ids, step, keep=keep)
             self.complete += logits is not None
             return logits
         finally:
@@ -115,4 +115,4 @@ class Counting:
     @property
     def fed(self) -> int:
         """How many tokens went through the model."""
-        return sum(len(token_ids) for _, token_ids in self.calls)
+        return sum(len(token_ids) for token_ids in self.calls)

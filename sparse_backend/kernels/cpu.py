@@ -11,11 +11,19 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from sparse_backend.layout import BlockRow
+from sparse_backend.extra import PLAIN, Bank, Extra
+from sparse_backend.layout import BLOCK, BlockRow, Layout
 
 
 def prefill(
-    q: Tensor, k: Tensor, v: Tensor, rows: Sequence[BlockRow], globals_: Tensor, offset: int, scale: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    rows: Sequence[BlockRow],
+    globals_: Tensor,
+    offset: int,
+    scale: float,
+    extra: Extra = PLAIN,
 ) -> Tensor:
     """Sparse attention for the queries of `rows`.
 
@@ -38,10 +46,58 @@ def prefill(
             keys = torch.cat([bank_k[:, : row.bank], keys], 1)
             values = torch.cat([bank_v[:, : row.bank], values], 1)
         scores = torch.bmm(block, keys.transpose(1, 2))
+        _cap(scores, extra)
         _mask(scores.view(kv_heads, group, size, -1), row)
-        mixed = torch.bmm(torch.softmax(scores, -1), values)
+        mixed = torch.bmm(_softmax(scores, extra, group), values)
         out[first : first + size] = mixed.view(heads, size, dim).transpose(0, 1)
     return out
+
+
+def apart(
+    q: Tensor, k: Tensor, v: Tensor, layout: Layout, offset: int, base: int, scale: float, extra: Extra, bank: Bank
+) -> Tensor:
+    """The same where the global tokens outside a query's window are met by queries and keys of other rotation.
+
+    k, v [Hkv, N, D] hold the keys from position `base`; every query's window lies in them.
+    """
+    heads, length, dim = q.shape
+    kv_heads = k.shape[0]
+    group = heads // kv_heads
+    near, away = ((x * scale).view(kv_heads, group, length, dim) for x in (q, bank.queries))
+    out = q.new_empty(length, heads, dim)
+    window = layout.n if layout.pattern.window is None else layout.pattern.window
+    for start in range(offset, offset + length, BLOCK):
+        stop = min(start + BLOCK, offset + length)
+        size, first, low = stop - start, start - offset, max(base, start - window + 1)
+        rows = slice(first, first + size)
+        count = int(layout.ahead_of_window(stop - 1, stop))
+        far = torch.bmm(
+            away[:, :, rows].reshape(kv_heads, group * size, dim), bank.keys[:, :count].transpose(1, 2)
+        )
+        block = near[:, :, rows].reshape(kv_heads, group * size, dim)
+        scores = torch.cat([far, torch.bmm(block, k[:, low - base : stop - base].transpose(1, 2))], -1)
+        _cap(scores, extra)
+        distance = torch.arange(start, stop)[:, None] - torch.arange(low, stop)[None, :]
+        seen = torch.cat([layout.far(start, stop, count), (distance >= 0) & (distance < window)], 1)
+        scores.view(kv_heads, group, size, -1).masked_fill_(~seen, float("-inf"))
+        values = torch.cat([bank.values[:, :count], v[:, low - base : stop - base]], 1)
+        mixed = torch.bmm(_softmax(scores, extra, group), values)
+        out[rows] = mixed.view(heads, size, dim).transpose(0, 1)
+    return out
+
+
+def _cap(scores: Tensor, extra: Extra) -> None:
+    if extra.softcap is not None:
+        scores.div_(extra.softcap).tanh_().mul_(extra.softcap)
+
+
+def _softmax(scores: Tensor, extra: Extra, group: int) -> Tensor:
+    """Weights of scores [Hkv, group * L, N], to which each head's sink is one more score."""
+    if extra.sinks is None:
+        return torch.softmax(scores, -1)
+    kv_heads, rows, _ = scores.shape
+    sink = extra.sinks.to(scores.dtype).view(kv_heads, group, 1).expand(-1, -1, rows // group)
+    return torch.softmax(torch.cat([scores, sink.reshape(kv_heads, rows, 1)], -1), -1)[..., :-1]
 
 
 def _mask(scores: Tensor, row: BlockRow) -> None:
@@ -55,22 +111,38 @@ def _mask(scores: Tensor, row: BlockRow) -> None:
 
 
 def global_rows(
-    q: Tensor, parts: Sequence[tuple[Tensor, Tensor]], scale: float, probabilities: bool
+    queries: Sequence[Tensor],
+    parts: Sequence[tuple[Tensor, Tensor]],
+    scale: float,
+    probabilities: bool,
+    window: int | None = None,
+    extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
     """Exact attention of the last L positions over everything, the keys given as consecutive parts.
 
-    q [Hq, L, D]; parts of (k, v), each [Hkv, n_i, D]; the last part ends with the queries' own keys. Returns
-    [L, Hq, D], and with `probabilities` the weights [Hq, L, sum n_i]. Parts are never copied together.
+    `queries`: q [Hq, L, D] for each of the parts (k, v), each [Hkv, n_i, D]; the last part ends with the queries' own
+    keys. Returns [L, Hq, D], and with `probabilities` the weights [Hq, L, sum n_i]. Parts are never copied together.
     """
-    heads, length, dim = q.shape
+    heads, length, dim = queries[0].shape
     kv_heads = parts[0][0].shape[0]
-    block = (q * scale).reshape(kv_heads, heads // kv_heads * length, dim)
-    scores = torch.cat([torch.bmm(block, k.transpose(1, 2)) for k, _ in parts], -1)
+    group = heads // kv_heads
+    blocks: dict[int, Tensor] = {}
+    scores_of = []
+    for q, (k, _) in zip(queries, parts, strict=True):
+        if id(q) not in blocks:
+            blocks[id(q)] = (q * scale).reshape(kv_heads, group * length, dim)
+        scores_of.append(torch.bmm(blocks[id(q)], k.transpose(1, 2)))
+    scores = torch.cat(scores_of, -1) if len(scores_of) > 1 else scores_of[0]
+    _cap(scores, extra)
+    total = scores.shape[-1]
     if length > 1:
         future = torch.ones(length, length, dtype=torch.bool).triu_(1)
-        scores.view(kv_heads, -1, length, scores.shape[-1])[..., -length:].masked_fill_(future, float("-inf"))
-    weights = torch.softmax(scores, -1)
-    out, low = q.new_zeros(block.shape), 0
+        scores.view(kv_heads, group, length, total)[..., -length:].masked_fill_(future, float("-inf"))
+    if window is not None and total > window:
+        gone = torch.arange(total) <= torch.arange(total - length, total)[:, None] - window
+        scores.view(kv_heads, group, length, total).masked_fill_(gone, float("-inf"))
+    weights = _softmax(scores, extra, group)
+    out, low = queries[0].new_zeros(kv_heads, group * length, dim), 0
     for k, v in parts:
         out += torch.bmm(weights[..., low : low + k.shape[1]], v)
         low += k.shape[1]

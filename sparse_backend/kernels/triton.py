@@ -104,12 +104,13 @@ def _add(acc, top, total, q, k, v, visible, scale, cap, SOFTCAP: tl.constexpr, M
 
 @triton.jit(do_not_specialize=["length", "bank", "window", "tiles"])  # one compilation for all documents
 def _prefill(
-    Q, K, V, KT, VT, KB, VB, PLACES, OUT, LSE, SINKS, OFFSETS, COUNTS, FULL, SOME,
-    sqb, sqh, sql, skb, skh, skn, svb, svh, svn, sob, soh, sol,
+    Q, QB, K, V, KBP, VBP, KT, VT, KB, VB, PLACES, OUT, LSE, SINKS, OFFSETS, COUNTS, FULL, SOME,
+    sqb, sqh, sql, skb, skh, skn, svb, svh, svn, sob, soh, sol, sbb, sbh, sbl, sgb, sgh, sgn,
     length, bank, window, tiles, scale, cap,
     KV_HEADS: tl.constexpr, GROUP: tl.constexpr, D: tl.constexpr, BD: tl.constexpr,
     BQ: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    SOFTCAP: tl.constexpr, HAS_SINKS: tl.constexpr, HAS_LSE: tl.constexpr, TMA: tl.constexpr, STAGES: tl.constexpr,
+    SOFTCAP: tl.constexpr, HAS_SINKS: tl.constexpr, HAS_LSE: tl.constexpr, TMA: tl.constexpr, APART: tl.constexpr,
+    STAGES: tl.constexpr,
 ):  # fmt: skip
     pid = tl.program_id(0)
     kv = pid % KV_HEADS
@@ -127,6 +128,11 @@ def _prefill(
     inside = dim < D
     q_at = Q + batch.to(tl.int64) * sqb + head.to(tl.int64)[:, None] * sqh + local.to(tl.int64)[:, None] * sql
     q = tl.load(q_at + dim[None, :], mask=live[:, None] & inside[None, :], other=0.0)
+    if APART:  # the bank is met by queries of another rotation, and has keys and values of its own
+        b_at = QB + batch.to(tl.int64) * sbb + head.to(tl.int64)[:, None] * sbh + local.to(tl.int64)[:, None] * sbl
+        qb = tl.load(b_at + dim[None, :], mask=live[:, None] & inside[None, :], other=0.0)
+    else:
+        qb = q
     acc = tl.zeros([BM, BD], tl.float32)
     top = tl.full([BM], float("-inf"), tl.float32)
     total = tl.zeros([BM], tl.float32)
@@ -137,6 +143,8 @@ def _prefill(
     col = tl.arange(0, BN)
     k_base = K + batch.to(tl.int64) * skb + kv.to(tl.int64) * skh
     v_base = V + batch.to(tl.int64) * svb + kv.to(tl.int64) * svh
+    kb_base = KBP + batch.to(tl.int64) * sgb + kv.to(tl.int64) * sgh
+    vb_base = VBP + batch.to(tl.int64) * sgb + kv.to(tl.int64) * sgh
     places = PLACES + batch * bank
     if end > start:
         full = tl.load(FULL + batch * tiles + tile)  # bank blocks that every query of the tile sees
@@ -151,10 +159,21 @@ def _prefill(
             for i in tl.range(0, full, num_stages=STAGES):
                 k = tl.trans(KB.load([batch, kv, i * BN, 0]).reshape(BN, BD))
                 v = VB.load([batch, kv, i * BN, 0]).reshape(BN, BD)
-                acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
+                acc, top, total = _add(acc, top, total, qb, k, v, used[:, None], scale, cap, SOFTCAP, False)
             for i in tl.range(0, middle, num_stages=STAGES):
                 k = tl.trans(KT.load([batch, kv, base + (edge + i) * BN, 0]).reshape(BN, BD))
                 v = VT.load([batch, kv, base + (edge + i) * BN, 0]).reshape(BN, BD)
+                acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
+        elif APART:
+            for i in tl.range(0, full, num_stages=STAGES):
+                at = (i * BN + col).to(tl.int64)
+                k = tl.load(kb_base + at[None, :] * sgn + dim[:, None], mask=inside[:, None], other=0.0)
+                v = tl.load(vb_base + at[:, None] * sgn + dim[None, :], mask=inside[None, :], other=0.0)
+                acc, top, total = _add(acc, top, total, qb, k, v, used[:, None], scale, cap, SOFTCAP, False)
+            for i in tl.range(0, middle, num_stages=STAGES):
+                at = (base + (edge + i) * BN + col).to(tl.int64)
+                k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None], other=0.0)
+                v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :], other=0.0)
                 acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
         else:
             for i in tl.range(0, full + middle, num_stages=STAGES):
@@ -167,6 +186,18 @@ def _prefill(
                 v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :], other=0.0)
                 acc, top, total = _add(acc, top, total, q, k, v, used[:, None], scale, cap, SOFTCAP, False)
         rest = some - full
+        if APART:
+            for i in tl.range(0, rest, num_stages=1):
+                slot = (full + i) * BN + col
+                there = slot < bank
+                index = tl.load(places + slot, mask=there, other=0)
+                there = there & (index + window < end)
+                at = slot.to(tl.int64)
+                k = tl.load(kb_base + at[None, :] * sgn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0)
+                v = tl.load(vb_base + at[:, None] * sgn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0)
+                visible = (index[None, :] + window <= query[:, None]) & there[None, :]
+                acc, top, total = _add(acc, top, total, qb, k, v, visible, scale, cap, SOFTCAP, True)
+            rest = 0
         for i in tl.range(0, rest + edge + tail, num_stages=1):
             in_bank = i < rest
             j = i - rest
@@ -211,13 +242,14 @@ def prefill(
     with_lse: bool = False,
     tile: Tile | None = None,
     planned: Plan | None = None,
+    apart: tuple[Tensor, ...] | None = None,
 ) -> tuple[Tensor, Tensor | None]:
     """Query i of row b stands at offsets[b] + i and looks at the last `window` keys and the global ones before them.
 
     q [B, Hq, L, D]; k, v [B, Hkv, N, D], last dimension contiguous, bf16 or fp16 on one GPU. globals_: int64 [G] or
     [B, G], sorted positions on the same GPU, filled up with NO_WINDOW. offsets, counts: int32 [B] (0 and L where None):
-    rows from counts[b] on are padding and give 0. `planned` replaces globals_, offsets, counts and tile. `softcap` 0 is
-    none; sinks [Hq] join the softmax as one more score without a value. Returns out [B, L, Hq, D] and, if asked for,
+    rows from counts[b] on are padding and give 0. `planned` replaces globals_, offsets, counts and tile. `apart`:
+    the bank as queries [B, Hq, L, D], keys and values [B, Hkv, G, D], contiguous, of other rotations. `softcap` 0 is none; sinks [Hq] join the softmax as one more score without a value. Returns out [B, L, Hq, D] and, if asked for,
     the natural log-sum-exp float32 [B, Hq, L].
     """
     batch, heads, length, dim = q.shape
@@ -233,26 +265,34 @@ def prefill(
     tiles, bank, device = planned.full.shape[1], places.shape[1], q.device
     out = torch.empty(batch, length, heads, dim, dtype=q.dtype, device=device)
     copies: tuple[Any, ...] = (q, q, q, q)
+    queries, keys, values = apart if apart else (q, k, v)
     if chosen.tma:
-        copies = _described(k, v, places, chosen.keys)
+        copies = _described(k, v, (keys, values) if apart else _gathered(k, v, places), chosen.keys)
     lse = torch.empty(batch, heads, length, dtype=torch.float32, device=device) if with_lse else out
     _prefill[(tiles * kv_heads, batch)](
-        q, k, v, *copies, planned.indices, out, lse, q if sinks is None else sinks,
+        q, queries, k, v, keys, values, *copies, planned.indices, out, lse, q if sinks is None else sinks,
         planned.offsets, planned.counts, planned.full, planned.some,
         *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
-        out.stride(0), out.stride(2), out.stride(1),
+        out.stride(0), out.stride(2), out.stride(1), *queries.stride()[:3], *keys.stride()[:3],
         length, bank, span, tiles, scale, softcap,
         KV_HEADS=kv_heads, GROUP=group, D=dim, BD=triton.next_power_of_2(dim),
         BQ=per_tile, BM=chosen.rows, BN=chosen.keys,
-        SOFTCAP=softcap > 0, HAS_SINKS=sinks is not None, HAS_LSE=with_lse, TMA=chosen.tma, STAGES=chosen.stages,
+        SOFTCAP=softcap > 0, HAS_SINKS=sinks is not None, HAS_LSE=with_lse, TMA=chosen.tma, APART=apart is not None,
+        STAGES=chosen.stages,
         num_warps=chosen.warps, num_stages=chosen.stages,
     )  # fmt: skip
     return out, lse if with_lse else None
 
 
-def _described(k: Tensor, v: Tensor, places: Tensor, keys: int) -> tuple[TensorDescriptor, ...]:
-    """TMA descriptors of k, v and of the bank: their rows at `places` [B, G], copied side by side."""
+def _gathered(k: Tensor, v: Tensor, places: Tensor) -> tuple[Tensor, ...]:
+    """The rows of k and v at `places` [B, G], copied side by side."""
+    if not places.shape[1]:
+        return k, v
     at = places.clamp(max=k.shape[2] - 1)[:, None, :, None].expand(-1, k.shape[1], -1, k.shape[3])
-    banks = [x.gather(2, at) for x in (k, v)] if places.shape[1] else [k, v]
+    return tuple(x.gather(2, at) for x in (k, v))
+
+
+def _described(k: Tensor, v: Tensor, bank: tuple[Tensor, ...], keys: int) -> tuple[TensorDescriptor, ...]:
+    """TMA descriptors of k, v and of the bank's keys and values."""
     box = [1, 1, keys, triton.next_power_of_2(k.shape[3])]
-    return tuple(TensorDescriptor.from_tensor(x, box) for x in (k, v, *banks))
+    return tuple(TensorDescriptor.from_tensor(x, box) for x in (k, v, *(x if x.shape[2] else k for x in bank)))

@@ -15,13 +15,13 @@ BLOCK = 128  # keys in a listed block
 _PROGRAMS = 264  # two for each multiprocessor of an H100
 
 
-@triton.jit(do_not_specialize=["length", "keys", "first", "listed", "splits"])  # one compilation for all contexts
+@triton.jit(do_not_specialize=["length", "keys", "first", "listed", "splits", "window", "ahead"])  # one compilation for all contexts
 def _split(
     Q, K, V, BLOCKS, COUNTS, PART, TOP,
     sqb, sqh, sql, skb, skh, skn, svb, svh, svn,
-    length, keys, first, listed, splits, scale,
+    length, keys, first, listed, splits, scale, cap, window, ahead,
     GROUP: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    LISTS: tl.constexpr, STAGES: tl.constexpr,
+    LISTS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     split, kv, batch = tl.program_id(0) % splits, tl.program_id(1), tl.program_id(2)
     tile = tl.program_id(0) // splits
@@ -57,19 +57,26 @@ def _split(
         at = index.to(tl.int64)
         k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0)
         v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0)
-        s = tl.where(there[None, :] & (index[None, :] <= last[:, None]), tl.dot(q, k), float("-inf"))
-        new = tl.maximum(top, tl.max(s, 1) * factor)
+        s = tl.dot(q, k) * factor
+        if SOFTCAP:  # tanh by one exp2: large arguments end at +-1 without overflow
+            bound = cap * 1.4426950408889634
+            s = (1.0 - 2.0 / (1.0 + tl.exp2(s * (2.0 * 1.4426950408889634) / bound))) * bound
+        seen = there[None, :] & (index[None, :] <= last[:, None])
+        if WINDOW:
+            seen = seen & (index[None, :] > (ahead + local - window)[:, None])
+        s = tl.where(seen, s, float("-inf"))
+        new = tl.maximum(top, tl.max(s, 1))
         safe = tl.where(new == float("-inf"), 0.0, new)
-        p = tl.exp2(s * factor - safe[:, None])
+        p = tl.exp2(s - safe[:, None])
         shrink = tl.exp2(top - safe)
         total = total * shrink + tl.sum(p, 1)
         acc = tl.dot(p.to(v.dtype), v, acc * shrink[:, None])
         top = new
-    seen = total > 0
+    some = total > 0
     place = ((split * tl.num_programs(2) + batch) * kv_heads * GROUP + head).to(tl.int64) * length + local
-    part = tl.where(seen[:, None], acc / tl.where(seen, total, 1.0)[:, None], 0.0)
+    part = tl.where(some[:, None], acc / tl.where(some, total, 1.0)[:, None], 0.0)
     tl.store(PART + place[:, None] * D + dim[None, :], part, mask=live[:, None] & inside[None, :])
-    tl.store(TOP + place, tl.where(seen, top + tl.log2(tl.where(seen, total, 1.0)), float("-inf")), mask=live)
+    tl.store(TOP + place, tl.where(some, top + tl.log2(tl.where(some, total, 1.0)), float("-inf")), mask=live)
 
 
 @triton.jit(do_not_specialize=["rows", "splits", "length"])
@@ -103,13 +110,17 @@ def rows(
     blocks: Tensor | None = None,
     counts: Tensor | None = None,
     splits: int | None = None,
+    softcap: float = 0.0,
+    window: int | None = None,
+    ahead: int = 0,
 ) -> tuple[Tensor, Tensor]:
     """Query i looks at the keys up to position first + i; first = N for queries that stand behind all of them.
 
     q [B, Hq, L, D]; k, v [B, Hkv, N, D], last dimension contiguous, bf16 or fp16 on one GPU. `blocks` int32
     [B, Hkv, M]: indices of blocks of BLOCK keys, each once, of which the first `counts` int32 [B, Hkv] count; None for
     all keys. Returns out [B, Hq, L, D] in q's dtype and the natural log-sum-exp float32 [B, Hq, L]; a row that sees
-    nothing gives 0 and -inf.
+    nothing gives 0 and -inf. `softcap` 0 is none. With a `window`, query i stands at ahead + i (first + i, or further
+    where other keys lie between) and sees the last `window` positions only.
     """
     batch, heads, length, dim = q.shape
     kv_heads, keys = k.shape[1], k.shape[2]
@@ -133,9 +144,9 @@ def rows(
     _split[(tiles * splits, kv_heads, batch)](
         q, k, v, names, sizes, part, top,
         *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
-        length, keys, first, most, splits, scale,
+        length, keys, first, most, splits, scale, softcap, 0 if window is None else window, ahead,
         GROUP=group, D=dim, BD=width, BM=height, BN=BLOCK,
-        LISTS=blocks is not None, STAGES=stages, num_warps=4, num_stages=stages,
+        LISTS=blocks is not None, SOFTCAP=softcap > 0, WINDOW=window is not None, STAGES=stages, num_warps=4, num_stages=stages,
     )  # fmt: skip
     _merge[(batch * heads * length,)](
         part, top, out, lse, batch * heads * length, splits, length, D=dim, BD=width, num_warps=4

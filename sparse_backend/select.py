@@ -1,0 +1,168 @@
+"""Selection: what the rows behind a context look at when it does not fit the trained range.
+
+Each layer and key head chooses blocks of the context by the model's own scores: the softmax of the latest queries over
+all keys, both unrotated, summed over a block (as InfLLM, arXiv:2402.04617, and Quest, arXiv:2406.10774, choose theirs).
+The first block and the last ones always count, blocks whose headers score best come first, then the best of the rest.
+What was chosen is laid side by side, in order, from position 0; the tail follows. The choice is renewed while decoding.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from sparse_backend.attention import global_attention
+from sparse_backend.config import Impl, SelectOptions
+from sparse_backend.model import Decoder, Form
+from sparse_backend.positions import Turns
+from sparse_backend.probe import Evidence
+from sparse_backend.segment import Context, KVBuffer
+from sparse_backend.steps import extra_of, window_of
+
+HEADERS = 4  # one in so many of the chosen blocks is chosen by its headers alone
+
+
+@dataclass(slots=True)
+class _Chosen:
+    """One layer's choice: keys rotated from 0 on and values [Hkv, M, D], and which tokens they are [Hkv, M]."""
+
+    keys: Tensor
+    values: Tensor
+    index: Tensor
+
+
+class Selection:
+    """The choices of one answer, for all layers."""
+
+    def __init__(self, decoder: Decoder, context: Context, options: SelectOptions) -> None:
+        self._decoder, self._context, self._options = decoder, context, options
+        self._chosen: dict[int, _Chosen] = {}
+        self._queries: dict[int, Tensor] = {}
+        self._age = 0
+        self._n = len(context)
+        device = context.segments[0].keys.device
+        starts = context.starts
+        anchors = [a + s for segment, s in zip(context.segments, starts, strict=True) for a in segment.anchors]
+        self._anchors = torch.tensor(anchors, dtype=torch.int64, device=device)
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens of the context each step looks at, per layer and key head."""
+        full, rest = divmod(self._n, self._options.block)
+        return min(self._options.budget // self._options.block, full) * self._options.block + rest
+
+    def advance(self, n: int) -> None:
+        """Notes that n tokens were generated."""
+        self._age += n
+        if self._age >= self._options.refresh:
+            self._age = 0
+            self._chosen.clear()
+
+    def of(self, layer: int, q: Tensor, form: Form) -> _Chosen:
+        """The choice of `layer` for the unrotated queries q [Hq, L, D]; more than one query choose anew."""
+        rows = self._options.rows
+        before = self._queries.get(layer)
+        self._queries[layer] = q[:, -rows:] if before is None else torch.cat([before, q], 1)[:, -rows:]
+        if q.shape[1] > 1 or layer not in self._chosen:
+            self._chosen[layer] = self._choose(layer, form)
+        return self._chosen[layer]
+
+    def _choose(self, layer: int, form: Form) -> _Chosen:
+        window = window_of(self._decoder, layer, form)
+        kv_heads, device = self._decoder.shape.kv_heads, self._anchors.device
+        if window is not None:  # the layer looks no further by its own design
+            index = torch.arange(max(0, self._n - window + 1), self._n, device=device).expand(kv_heads, -1)
+        else:
+            index = self._best(layer, form)
+        keys, values = self._gathered(layer, index)
+        rotation = self._decoder.rotations[layer]
+        return _Chosen(rotation.turn(keys, torch.arange(index.shape[1])), values, index)
+
+    def _best(self, layer: int, form: Form) -> Tensor:
+        """Token indices [Hkv, M] of the chosen blocks and of what follows the last whole block."""
+        block = self._options.block
+        full = self._n // block
+        count = min(self._options.budget // block, full)
+        mass = torch.stack([self._mass(layer, head, form) for head in range(self._decoder.shape.kv_heads)])
+        headers = torch.zeros_like(mass)
+        headers[:, self._anchors] = mass[:, self._anchors]
+        sums, marked = (x[:, : full * block].view(len(x), full, block).sum(-1) for x in (mass, headers))
+        first = marked.topk(max(1, count // HEADERS), -1) if full >= max(1, count // HEADERS) else None
+        rank = sums.clone()
+        if first is not None:
+            rank.scatter_add_(1, first.indices, torch.where(first.values > 0, 1e6, 0.0).to(rank.dtype))
+        rank[:, 0] = float("inf")
+        rank[:, -self._options.recent :] = float("inf")
+        blocks = rank.topk(count, -1).indices.sort(-1).values
+        within = (blocks[:, :, None] * block + torch.arange(block, device=blocks.device)).flatten(1)
+        rest = torch.arange(full * block, self._n, device=blocks.device).expand(len(within), -1)
+        return torch.cat([within, rest], 1)
+
+    def _mass(self, layer: int, head: int, form: Form) -> Tensor:
+        """float32 [n]: attention of the latest queries of one key head's group on every token, places left out."""
+        queries = self._queries[layer]
+        group = queries.shape[0] // self._decoder.shape.kv_heads
+        scale = queries.shape[2] ** -0.5 if form.scale is None else form.scale
+        rows = queries[head * group : (head + 1) * group].flatten(0, 1) * scale
+        scores = torch.cat([rows @ keys.T for keys in self._raw(layer, head)], 1)
+        return torch.softmax(scores.float(), -1).sum(0)
+
+    def _raw(self, layer: int, head: int) -> list[Tensor]:
+        """The unrotated keys [n_i, D] of one key head, for each segment."""
+        rotation, found = self._decoder.rotations[layer], []
+        for segment in self._context.segments:
+            keys = segment.keys[layer, head]
+            found.append(rotation.undo(keys[None], torch.arange(len(segment)))[0] if segment.rotated else keys)
+        return found
+
+    def _gathered(self, layer: int, index: Tensor) -> tuple[Tensor, Tensor]:
+        """Unrotated keys and values [Hkv, M, D] of the tokens `index` [Hkv, M], which is sorted."""
+        rotation, heads = self._decoder.rotations[layer], []
+        for head in range(len(index)):
+            keys, values = [], []
+            for segment, start in zip(self._context.segments, self._context.starts, strict=True):
+                low, high = torch.searchsorted(
+                    index[head], torch.tensor([start, start + len(segment)], device=index.device)
+                ).tolist()
+                if high > low:
+                    at = index[head, low:high] - start
+                    part = segment.keys[layer, head, at]
+                    keys.append(rotation.undo(part[None], at)[0] if segment.rotated else part)
+                    values.append(segment.values[layer, head, at])
+            heads.append((torch.cat(keys), torch.cat(values)))
+        return torch.stack([k for k, _ in heads]), torch.stack([v for _, v in heads])
+
+
+class SelectStep:
+    """Tokens behind a context beyond the trained range: each looks at the selection and at the whole tail."""
+
+    reads = False
+
+    def __init__(
+        self, decoder: Decoder, kv: KVBuffer, selection: Selection, impl: Impl, evidence: Evidence | None = None
+    ) -> None:
+        self._decoder, self._kv, self._selection, self._impl = decoder, kv, selection, impl
+        self._evidence = evidence
+        self._turns = Turns()
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
+        """See model.Step."""
+        start, rotation, run = self._kv.length, self._decoder.rotations[layer], self._turns.run
+        chosen = self._selection.of(layer, q, form)
+        tail = self._kv.write(layer, run(rotation, k, start), v)
+        queries = [run(rotation, q, chosen.index.shape[1] + start), run(rotation, q, start)]
+        asked = self._evidence is not None and self._evidence.wants(layer)
+        out, weights = global_attention(
+            queries,
+            [(chosen.keys, chosen.values), tail],
+            scale=form.scale,
+            impl=self._impl,
+            probabilities=asked,
+            window=window_of(self._decoder, layer, form),
+            extra=extra_of(form),
+        )
+        if self._evidence is not None and weights is not None:
+            self._evidence.add(layer, weights, chosen.index)
+        return out

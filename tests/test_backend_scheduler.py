@@ -1,0 +1,232 @@
+"""Scheduler: passes carry all answers and one piece more; nobody waits for, or falls with, somebody else."""
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from sparse_backend import Cancelled, Decoder, Engine
+from sparse_backend.admission import Admission
+from sparse_backend.config import OutOfMemoryError
+from sparse_backend.requests import Event, ReadRequest
+from sparse_backend.scheduler import Scheduler
+from sparse_backend.segment import KVBuffer
+from tests.test_backend_engine import NEVER, QUESTION, ask, together
+from tests.tiny import Counting, engine, llama, load, one_thread, save, tokens
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick() -> Iterator[None]:
+    with one_thread():
+        yield
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
+    return load(save(tmp_path_factory.mktemp("llama"), llama()))
+
+
+class Plain:
+    """A step that only notes which tokens came through it."""
+
+    def __init__(self, log: list[tuple[str, int]], name: str) -> None:
+        self.log, self.name = log, name
+
+    def attend(self, layer: int, q: Any, k: Any, v: Any, form: Any) -> Any:
+        if layer == 0:
+            self.log.append((self.name, q.shape[1]))
+        return torch.zeros_like(q).transpose(0, 1)
+
+
+class Fixed:
+    """A request of `pieces` pieces of `size` tokens; `streaming` ones count as answers."""
+
+    def __init__(self, log: list[tuple[str, int]], name: str, pieces: int, *, size: int = 1, **kind: Any) -> None:
+        self.owner = kind.get("owner", name)
+        self.streaming, self.urgent = kind.get("streaming", False), kind.get("urgent", False)
+        self.released, self.error = threading.Event(), None
+        self.breaks = kind.get("breaks", False)
+        self.budgets: list[int] = []
+        self._step, self._left, self._size, self._gone = Plain(log, name), pieces, size, False
+
+    def work(self, budget: int) -> Any:
+        from sparse_backend.scheduler import Work
+
+        self.budgets.append(budget)
+        if not self._left:
+            return None
+        return Work((1,) * min(self._size, max(budget, 1)), self._step, (0,))
+
+    def done(self, logits: Any) -> None:
+        assert logits.shape == (1, 97)
+        self._left -= 1
+        if self.breaks:
+            raise RuntimeError("my own fault")
+
+    def fail(self, error: Exception) -> None:
+        self.error = error
+
+    def cancelled(self) -> bool:
+        return self._gone
+
+
+def run(decoder: Any, requests: list[Any], **options: Any) -> Scheduler:
+    """Submits all before the first pass begins; waits until all are released."""
+    made = Scheduler(decoder, **{"chunk": 16, "step_s": 10.0, **options})
+    gate = threading.Event()
+    first = Fixed([], "gate", 0)
+    first.work = lambda _: gate.wait(30) and None  # type: ignore[method-assign]
+    for request in (first, *requests):
+        made.submit(request)
+    gate.set()
+    for request in requests:
+        assert request.released.wait(30)
+    return made
+
+
+def test_answers_share_every_pass(loaded: Decoder) -> None:
+    log: list[tuple[str, int]] = []
+    decoder = Counting(loaded)
+    run(decoder, [Fixed(log, name, 3, streaming=True) for name in "abc"])
+    assert [len(ids) for ids in decoder.calls] == [3, 3, 3] and log == [(name, 1) for name in "abc"] * 3
+
+
+def test_questions_go_before_readings_and_owners_take_turns(loaded: Decoder) -> None:
+    log: list[tuple[str, int]] = []
+    readings = [Fixed(log, "r1", 2, size=4, owner="ann"), Fixed(log, "r2", 2, size=4, owner="ann")]
+    other = Fixed(log, "r3", 2, size=4, owner="bob")
+    question = Fixed(log, "q", 2, size=4, urgent=True, owner="cyd")
+    run(loaded, [*readings, other, question])
+    names = [name for name, _ in log]
+    assert names[:2] == ["q", "q"]
+    assert sorted(names[2:4]) == ["r1", "r3"], "ann's second reading waits for bob's first"
+
+
+def test_a_reading_gets_less_while_answers_stream(loaded: Decoder) -> None:
+    alone = Fixed([], "r", 1, size=16)
+    run(loaded, [alone])
+    assert alone.budgets[0] == 16
+    beside = Fixed([], "r", 1, size=16)
+    run(loaded, [Fixed([], "a", 3, streaming=True), beside])
+    assert beside.budgets[0] == 4, "a quarter until the speed is known"
+
+
+@pytest.mark.parametrize("where", ["work", "done", "attend"])
+def test_one_that_fails_harms_no_other(loaded: Decoder, where: str) -> None:
+    log: list[tuple[str, int]] = []
+    good = [Fixed(log, name, 3, streaming=True) for name in "ab"]
+    bad: Any = Fixed(log, "bad", 3, streaming=True, breaks=where == "done")
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError("my own fault")
+
+    if where == "work":
+        bad.work = broken
+    if where == "attend":
+        bad._step.attend = broken
+    run(loaded, [good[0], bad, good[1]])
+    assert "my own fault" in str(bad.error) and not any(request.error for request in good)
+    assert all(request._left == 0 for request in good)
+
+
+def test_who_is_gone_is_left_out_of_the_next_pass(loaded: Decoder) -> None:
+    log: list[tuple[str, int]] = []
+    leaving: Any = Fixed(log, "l", 99, streaming=True)
+    leaving.cancelled = lambda: len(log) >= 4
+    run(loaded, [Fixed(log, "s", 6, streaming=True), leaving])
+    assert [name for name, _ in log].count("l") == 2 and [name for name, _ in log].count("s") == 6
+
+
+def test_the_thread_ends_with_the_work_and_begins_again(loaded: Decoder) -> None:
+    made = run(loaded, [Fixed([], "a", 1)])
+    for _ in range(200):
+        if not any(thread.name == "scheduler" for thread in threading.enumerate()):
+            break
+        time.sleep(0.02)
+    again = Fixed([], "b", 1)
+    made.submit(again)
+    assert again.released.wait(30) and made.load == 0
+
+
+def test_many_conversations_give_what_each_gives_alone(loaded: Decoder, tmp_path: Path) -> None:
+    made = engine(loaded, tmp_path / "together")
+    docs = [tokens(90 + index, index) for index in range(3)]
+    segments = [made.read(doc, [0]).segment for doc in docs]
+    questions = [(index % 3, tokens(5 + index, 50 + index)) for index in range(9)]
+    answers = together(*[lambda d=d, q=q: ask(made, segments[d], q, 12).token_ids for d, q in questions])
+    for (index, question), answer in zip(questions, answers, strict=True):
+        alone = engine(loaded, tmp_path / "alone")
+        assert ask(alone, alone.read(docs[index], [0]).segment, question, 12).token_ids == answer
+
+
+def test_a_long_reading_does_not_stop_a_stream(loaded: Decoder, tmp_path: Path) -> None:
+    """While a text is read, an answer gets a token in every pass."""
+    decoder = Counting(loaded)
+    made: Engine = engine(decoder, tmp_path)
+    segment = made.read(tokens(60), []).segment
+    running = made.ask(segment, QUESTION, stop_ids=NEVER, max_new_tokens=30)
+    next(running)
+    decoder.calls.clear()
+    thread = threading.Thread(target=lambda: made.read(tokens(400, 7), []))
+    thread.start()
+    said = list(running)
+    thread.join(30)
+    assert len(said) == 29
+    mixed = [len(ids) for ids in decoder.calls if 1 < len(ids) <= 17]
+    assert mixed, "some passes carried a token of the answer and a piece of the reading"
+
+
+# -- admission ---------------------------------------------------------------------------
+
+
+def test_who_does_not_fit_waits_for_its_turn_and_is_told_its_place() -> None:
+    admission = Admission(lambda: 100, lambda: False, share=1.0)
+    order: list[str] = []
+    places: dict[str, list[int]] = {"b": [], "c": []}
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold(name: str, size: int, gate: threading.Event | None = None) -> None:
+        with admission.enter(size, waiting=places[name].append if name in places else None):
+            order.append(name)
+            inside.set()
+            if gate:
+                gate.wait(30)
+
+    first = threading.Thread(target=hold, args=("a", 80, leave))
+    first.start()
+    inside.wait(30)
+    others = []
+    for name, size in (("b", 50), ("c", 10)):  # c would fit, but b came first
+        others.append(threading.Thread(target=hold, args=(name, size)))
+        others[-1].start()
+        while not places[name]:
+            time.sleep(0.01)
+    leave.set()
+    for thread in (first, *others):
+        thread.join(30)
+    assert order == ["a", "b", "c"] and places["b"] == [1] and places["c"][0] == 2
+
+
+def test_what_can_never_fit_is_refused_and_what_waits_can_be_cancelled() -> None:
+    rooms = iter([True, True, False])
+    admission = Admission(lambda: 100, lambda: next(rooms))
+    with pytest.raises(OutOfMemoryError, match="close other programs"), admission.enter(81):
+        pass
+    assert next(rooms, None) is None  # everything that could be given back was
+    admission = Admission(lambda: 100, lambda: False)
+    with admission.enter(80):
+        with pytest.raises(Cancelled), admission.enter(10, cancel=lambda: True):
+            pass
+    with admission.enter(80):
+        pass
+
+
+def test_a_reading_can_be_abandoned(loaded: Decoder) -> None:
+    kv = KVBuffer(loaded.shape, 64)
+    request = ReadRequest([1] * 64, kv, lambda: Plain([], "r"), owner="", at_once=False, cancel=None)
+    request.abandoned = True
+    assert request.cancelled() and request.events.get() == Event("end") and not request.complete
