@@ -30,6 +30,10 @@ class ScriptedBackend:
         self.looks_at = ""  # evidence stands on these words
         self._reader, self._chat = reader, chat()
 
+    def refuses(self, setting: Setting, tokens: int) -> str:
+        """See runner.Backend."""
+        return f"{tokens:,} tokens are too many." if tokens > self.limit and setting.name == "dense" else ""
+
     def read(self, token_ids: Sequence[int], anchors: Sequence[int], setting: Setting) -> Held:
         """See runner.Backend."""
         text = self._chat.decode(token_ids)

@@ -99,7 +99,7 @@ def test_a_text_of_ones_own_with_questions(tmp_path: Path, capsys: pytest.Captur
         (("needle", "--document", "x.md"), "give both --document and --questions"),
         (("--document", "x.pdf", "--questions", "{q}"), "run python app.py eval"),
         (("--document", "x.md", "--questions", "{bad}"), "is no regular expression"),
-        (("needle", "--lengths", "2000"), "more than the model was trained for"),
+        (("needle", "--pattern", "bigbird", "--lengths", "2000"), "No setting reads 2,000 tokens"),
         (("needle", "--lengths", "50"), "leave no room for a document"),
         (("needle", "--depths", "2"), "--depths lie between 0"),
         (("evidence", "needle", "--lengths", "900", "--samples", "1"), "needs --samples 2"),

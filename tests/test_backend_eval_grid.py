@@ -116,9 +116,14 @@ def test_reread_passages_stand_before_the_question_asked_again() -> None:
     assert row["total_s"] == 1.0 and row["first_token_s"] == 0.75
 
 
-def test_lengths_beyond_the_model_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(EvalError, match="6,000 tokens are more than the model was trained for"):
-        Examiner(ScriptedBackend(keeper, limit=5000), chat()).run(grid(dense_setting()), Ledger.open(tmp_path, {}, {}))
+def test_what_dense_cannot_hold_is_left_out_and_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    backend = ScriptedBackend(keeper, limit=5000)
+    ledger = Ledger.open(tmp_path, {}, {})
+    Examiner(backend, chat()).run(grid(dense_setting(), level_setting("headers", "fast")), ledger)
+    assert {(row["setting"], row["tokens"]) for row in ledger.rows} == {("dense", 3000), ("fast", 3000), ("fast", 6000)}
+    assert "dense is left out at 6,000 tokens: 6,000 tokens are too many." in capsys.readouterr().err
+    with pytest.raises(EvalError, match="No setting reads 6,000 tokens"):
+        Examiner(backend, chat()).run(grid(dense_setting()), ledger)
 
 
 def test_paragraphs_cover_every_word() -> None:

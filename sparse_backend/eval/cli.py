@@ -35,7 +35,8 @@ from sparse_backend.eval.runner import EngineBackend
 from sparse_backend.eval.settings import Setting, ablation, dense_setting, level_setting, named, rival_setting
 from sparse_backend.eval.suites.registry import SUITES, chosen
 from sparse_backend.gpu import chosen as chosen_impl
-from sparse_backend.model import Decoder, load_decoder
+from sparse_backend.loading import load_decoder
+from sparse_backend.model import Decoder
 
 COMMANDS = ("faithfulness", "ablation", "evidence")
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}

@@ -13,16 +13,18 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from sparse_backend.attention import global_attention, sparse_attention
+from sparse_backend.attention import sparse_attention
 from sparse_backend.config import Impl
 from sparse_backend.eval.case import EvalError
 from sparse_backend.eval.settings import MEAN_BLOCK, Setting
 from sparse_backend.kernels import reference
 from sparse_backend.layout import Layout, compile_layout
-from sparse_backend.model import Decoder, KeysComplete
+from sparse_backend.model import Decoder, Form, KeysComplete
+from sparse_backend.positions import Turns
 from sparse_backend.presets import Schedule, dense
-from sparse_backend.segment import KVBuffer, Segment, segment_key
-from sparse_backend.steps import AskStep
+from sparse_backend.probe import Evidence
+from sparse_backend.segment import Context, KVBuffer, Segment, segment_key
+from sparse_backend.steps import TailStep
 
 CHUNK = 512  # tokens of one forward pass
 ROWS = 32  # rows of a chunk that probes look at
@@ -46,6 +48,7 @@ def read_repaired(
     if setting.correction and CHUNK % setting.correction:
         raise EvalError(f"Corrections must come every 2, 4, … or {CHUNK} rows, not every {setting.correction}.")
     n = len(token_ids)
+    check_range(decoder, n)
     kv = KVBuffer(decoder.shape, n)
     sparse = layouts(decoder, setting.schedule, anchors, n)
     everything = layouts(decoder, Schedule(dense(), dense()), anchors, n)
@@ -53,23 +56,47 @@ def read_repaired(
     borders = sorted({*range(0, n, CHUNK), last, n} if setting.last_rows else {*range(0, n, CHUNK), n})
     for start, stop in pairwise(borders):
         chosen = everything if setting.last_rows and start >= last else sparse
-        decoder.forward(token_ids[start:stop], start, _RepairStep(kv, chosen, setting, impl))
+        decoder.forward(token_ids[start:stop], _RepairStep(decoder, kv, chosen, setting, impl))
         kv.advance(stop - start)
     key = segment_key(decoder.fingerprint, setting.fingerprint, impl.value, token_ids, anchors)
     return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values)
 
 
-class _RepairStep:
-    """A ReadStep with corrections, see Setting."""
+class _Reading:
+    """A step that reads: rotates, keeps keys and values, and leaves the attention itself to `mix`."""
 
-    def __init__(self, kv: KVBuffer, chosen: Sequence[Layout], setting: Setting, impl: Impl) -> None:
-        self._kv, self._layouts, self._setting, self._impl = kv, chosen, setting, impl
+    reads = True
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
+    def __init__(self, decoder: Decoder, kv: KVBuffer, impl: Impl) -> None:
+        self._decoder, self._kv, self._impl = decoder, kv, impl
+        self._turns = Turns()
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
-        keys, values = self._kv.write(layer, k, v)
+        if not form.plain or form.window is not None:
+            raise EvalError(
+                "Layers with soft caps, sinks or windows of their own are not measured; choose another model."
+            )
+        offset, rotation = self._kv.length, self._decoder.rotations[layer]
+        keys, values = self._kv.write(layer, self._turns.run(rotation, k, offset), v)
         if layer == self._kv.shape.layers - 1:
             raise KeysComplete
+        return self.mix(layer, self._turns.run(rotation, q, offset), keys, values, form.scale)
+
+    def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
+        """Attention of q [Hq, L, D] over keys and values [Hkv, N, D], all rotated -> [L, Hq, D]."""
+        raise NotImplementedError
+
+
+class _RepairStep(_Reading):
+    """Reads with corrections, see Setting."""
+
+    def __init__(self, decoder: Decoder, kv: KVBuffer, chosen: Sequence[Layout], setting: Setting, impl: Impl) -> None:
+        super().__init__(decoder, kv, impl)
+        self._layouts, self._setting = chosen, setting
+
+    def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
+        """See _Reading."""
         offset, layout = self._kv.length, self._layouts[layer]
         if self._setting.means and layout.pattern.window is not None:
             return with_means(q, keys, values, layout, offset, scale)
@@ -134,15 +161,20 @@ def distributions(
     decoder: Decoder, segment: Segment, tail_ids: Sequence[int], forced: Sequence[int], impl: Impl
 ) -> Tensor:
     """float32 [len(forced) + 1, vocab]: log-probabilities of each next token while `forced` is fed as the answer."""
-    kv = KVBuffer(decoder.shape, len(tail_ids) + len(forced), impl.device)
-    rows = []
-    for chunk in [list(tail_ids), *([token] for token in forced)]:
-        logits = decoder.forward(chunk, len(segment) + kv.length, AskStep(segment, kv, impl, None))
-        kv.advance(len(chunk))
-        if logits is None:
-            raise EvalError("The model gave no next token.")
-        rows.append(torch.log_softmax(logits.float().cpu(), -1))
-    return torch.stack(rows)
+    check_range(decoder, len(segment) + len(tail_ids) + len(forced))
+    fed = [*tail_ids, *forced]
+    kv = KVBuffer(decoder.shape, len(fed), impl.device)
+    keep = range(len(tail_ids) - 1, len(fed))
+    logits = decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl), keep=keep)
+    if logits is None:
+        raise EvalError("The model gave no next token.")
+    return torch.log_softmax(logits.float().cpu(), -1)
+
+
+def check_range(decoder: Decoder, tokens: int) -> None:
+    """Raises EvalError beyond the trained range, where keys have no fixed places to compare."""
+    if tokens > decoder.limit:
+        raise EvalError(f"Layers and distributions are compared inside the trained range of {decoder.limit:,} tokens.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,30 +201,29 @@ def probe_layers(
         raise EvalError("A pattern that follows from the content has no mask to measure mass in; choose another.")
     if impl.device != "cpu":
         raise EvalError("Layers are probed on the CPU only; choose --impl cpu.")
+    check_range(decoder, n)
     kv = KVBuffer(decoder.shape, n)
-    step = _ProbeStep(kv, layouts(decoder, schedule, anchors, n), decoder.heads, impl)
+    step = _ProbeStep(decoder, kv, layouts(decoder, schedule, anchors, n), impl)
     for start in range(0, n, CHUNK):
         chunk = token_ids[start : start + CHUNK]
-        decoder.forward(chunk, start, step)
+        decoder.forward(chunk, step)
         kv.advance(len(chunk))
     return step.result()
 
 
-class _ProbeStep:
+class _ProbeStep(_Reading):
     """Dense reading; sums up what the layouts would have left out."""
 
-    def __init__(self, kv: KVBuffer, sparse: Sequence[Layout], heads: int, impl: Impl) -> None:
-        self._kv, self._sparse, self._impl = kv, sparse, impl
+    def __init__(self, decoder: Decoder, kv: KVBuffer, sparse: Sequence[Layout], impl: Impl) -> None:
+        super().__init__(decoder, kv, impl)
+        self._sparse = sparse
         layers = kv.shape.layers
-        self._mass, self._rows = torch.zeros(layers, heads), torch.zeros(layers)
+        self._mass, self._rows = torch.zeros(layers, decoder.heads), torch.zeros(layers)
         self._difference, self._dense = torch.zeros(layers), torch.zeros(layers)
         self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64), sparse[0].n)
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
-        """See model.Step."""
-        keys, values = self._kv.write(layer, k, v)
-        if layer == self._kv.shape.layers - 1:
-            raise KeysComplete
+    def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
+        """See _Reading."""
         self._look(layer, q, keys, values, scale)
         return sparse_attention(q, keys, values, self._everything, offset=self._kv.length, scale=scale, impl=self._impl)
 
@@ -225,37 +256,43 @@ def drift(sparse: Segment, exact: Segment) -> tuple[Tensor, Tensor]:
     return found[0], found[1]
 
 
-class HeadStep:
-    """Tokens behind a segment; sums, for each layer and head, the attention that the last token pays to passages.
+class HeadLook(Evidence):
+    """Sums, for each layer and head, the attention that generated tokens pay to passages of a segment of n tokens.
 
-    `bounds` int64 [passages, 2]: token ranges of the segment. `mass` [layers, Hq, passages], divided by the square
-    root of a passage's length, so that neither a long nor a very short one wins by its size.
+    `bounds` int64 [passages, 2]: their token ranges. `mass` [layers, Hq, passages], divided by the square root of a
+    passage's length, so that neither a long nor a very short one wins by its size.
     """
 
-    def __init__(self, segment: Segment, kv: KVBuffer, bounds: Tensor, heads: int, impl: Impl) -> None:
-        self._segment, self._kv, self._impl = segment, kv, impl
+    def __init__(self, layers: int, heads: int, n: int, bounds: Tensor) -> None:
+        super().__init__(layers, n, 0)
         self._low, self._high = bounds[:, 0], bounds[:, 1]
-        self.mass = torch.zeros(kv.shape.layers, heads, len(bounds))
+        self.mass = torch.zeros(layers, heads, len(bounds))
+        self._count = 1
 
-    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, scale: float | None) -> Tensor:
-        """See model.Step."""
-        parts = [(self._segment.keys[layer], self._segment.values[layer]), self._kv.write(layer, k, v)]
-        out, weights = global_attention(q, parts, scale=scale, impl=self._impl, probabilities=True)
-        if weights is not None:
-            row = weights[:, -1, : len(self._segment)].double().cpu()
-            sums = torch.cat([torch.zeros(len(row), 1, dtype=torch.float64), row.cumsum(-1)], -1)
-            length = (self._high - self._low).clamp(min=1).sqrt()
-            self.mass[layer] += ((sums[:, self._high] - sums[:, self._low]) / length).float()
-        return out
+    def expect(self, rows: int) -> None:
+        """See Evidence."""
+        self._count = rows
+
+    def wants(self, layer: int) -> bool:
+        """See Evidence."""
+        return True
+
+    def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
+        """See Evidence."""
+        row = weights[:, -self._count :, : self.n].double().sum(1).cpu()
+        sums = torch.cat([torch.zeros(len(row), 1, dtype=torch.float64), row.cumsum(-1)], -1)
+        length = (self._high - self._low).clamp(min=1).sqrt()
+        self.mass[layer] += ((sums[:, self._high] - sums[:, self._low]) / length).float()
 
 
 def head_mass(
     decoder: Decoder, segment: Segment, tail_ids: Sequence[int], answer: Sequence[int], bounds: Tensor, impl: Impl
 ) -> Tensor:
-    """float32 [layers, Hq, passages]: where each head looked while `answer` was generated, see HeadStep."""
-    kv = KVBuffer(decoder.shape, len(tail_ids) + len(answer), impl.device)
-    step = HeadStep(segment, kv, bounds, decoder.heads, impl)
-    for chunk in [list(tail_ids), *([token] for token in answer[:-1])]:
-        decoder.forward(chunk, len(segment) + kv.length, step)
-        kv.advance(len(chunk))
-    return step.mass / max(1, len(answer))
+    """float32 [layers, Hq, passages]: where each head looked, per token, while `answer` was generated; see HeadLook."""
+    fed = [*tail_ids, *answer[:-1]]
+    check_range(decoder, len(segment) + len(fed))
+    look = HeadLook(decoder.shape.layers, decoder.heads, len(segment), bounds)
+    look.expect(max(1, len(answer)))
+    kv = KVBuffer(decoder.shape, len(fed), impl.device)
+    decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl, look))
+    return look.mass / max(1, len(answer))

@@ -61,18 +61,17 @@ class Examiner:
         return len(self._chat.encode(text).token_ids)
 
     def run(self, grid: Grid, ledger: Ledger, *, commit: str = "") -> None:
-        """Does what is not finished yet. Raises EvalError for lengths beyond the model's."""
-        longest = max(grid.lengths)
-        if longest > self._backend.limit:
-            raise EvalError(
-                f"{longest:,} tokens are more than the model was trained for ({self._backend.limit:,}); give "
-                f"--lengths up to that."
-            )
+        """Does what is not finished yet; what a setting cannot read at a length is left out and told on stderr.
+
+        Raises BackendError where no setting can read a length.
+        """
+        left_out = self.left_out(grid)
         cells = list(grid.cells())
         with tqdm(total=len(cells) * len(grid.settings), unit="text", file=sys.stderr) as bar:
             for suite, tokens, depth, sample in cells:
                 names = {s.name: f"{suite.name}:{tokens}:{depth}:{sample}:{s.name}" for s in grid.settings}
-                left = [setting for setting in grid.settings if not ledger.finished(names[setting.name])]
+                fits = [setting for setting in grid.settings if (setting.name, tokens) not in left_out]
+                left = [setting for setting in fits if not ledger.finished(names[setting.name])]
                 bar.update(len(grid.settings) - len(left))
                 if not left:
                     continue
@@ -89,6 +88,21 @@ class Examiner:
                     rows = self.examine(case, setting, conversation=grid.conversation)
                     ledger.append(names[setting.name], [fixed | row for row in rows])
                     bar.update()
+
+    def left_out(self, grid: Grid) -> set[tuple[str, int]]:
+        """The (setting, length) pairs that cannot be read; raises EvalError where nothing is left of a length."""
+        found = set()
+        for tokens in grid.lengths:
+            reasons = {
+                s.name: self._backend.refuses(s, min(tokens, ROOM) if s.retrieval else tokens) for s in grid.settings
+            }
+            if all(reasons.values()):
+                raise EvalError(f"No setting reads {tokens:,} tokens: {next(iter(reasons.values()))}")
+            for name, reason in reasons.items():
+                if reason:
+                    tqdm.write(f"{name} is left out at {tokens:,} tokens: {reason}", file=sys.stderr)
+                    found.add((name, tokens))
+        return found
 
     def case(self, suite: Suite, tokens: int, depth: float | None, sample: int, seed: int) -> Case:
         """The text of one cell, so long that with a question it makes `tokens`."""

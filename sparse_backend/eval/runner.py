@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from sparse_backend.config import EngineOptions, Impl
+from sparse_backend.config import BackendError, EngineOptions, Impl
 from sparse_backend.engine import Engine
 from sparse_backend.eval import forward
 from sparse_backend.eval.settings import Setting
@@ -45,9 +45,8 @@ class Reply:
 class Backend(Protocol):
     """What is measured."""
 
-    @property
-    def limit(self) -> int:
-        """Tokens that it holds."""
+    def refuses(self, setting: Setting, tokens: int) -> str:
+        """Why a context of `tokens` cannot be read under `setting`; empty where it can."""
 
     def read(self, token_ids: Sequence[int], anchors: Sequence[int], setting: Setting) -> Held:
         """Reads a context as `setting` says."""
@@ -65,14 +64,22 @@ class EngineBackend:
     def __init__(self, decoder: Decoder, segments: Path, impl: Impl) -> None:
         self.decoder = decoder
         self.impl = impl
-        self.limit = decoder.limit
         self._segments = segments
         self._engines: dict[str, Engine] = {}
+
+    def refuses(self, setting: Setting, tokens: int) -> str:
+        """See Backend."""
+        try:
+            self._engine(setting).check_length(tokens)
+            if setting.repaired:
+                forward.check_range(self.decoder, tokens)
+        except BackendError as error:
+            return str(error)
+        return ""
 
     def read(self, token_ids: Sequence[int], anchors: Sequence[int], setting: Setting) -> Held:
         """See Backend."""
         engine = self._engine(setting)
-        engine.check_length(len(token_ids))
         if setting.repaired:
             start = time.perf_counter()
             segment = forward.read_repaired(self.decoder, token_ids, anchors, setting, self.impl)
