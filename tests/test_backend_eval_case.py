@@ -22,6 +22,12 @@ def test_a_look_alike_in_the_answer_spoils_it() -> None:
     assert question.score("It is 12345 or 54321.") == 0.0
 
 
+def test_of_several_values_each_wrong_one_takes_a_right_one_back() -> None:
+    question = Question("Which?", ((number(11),), (number(22),)), wrong=(number(33), number(44), number(55)))
+    assert question.score("11, 22, 33") == 0.5
+    assert question.score("11, 22, 33, 44, 55") == 0.0
+
+
 @pytest.mark.parametrize("text", ["12345", "12,345 euros", "(12345)", "It is 12,345.", "№12345", "12345."])
 def test_a_number_is_found_with_or_without_separators(text: str) -> None:
     assert re.search(number(12345), text)

@@ -28,10 +28,6 @@ def case(suite: Suite, *, tokens: int = 900, depth: float = 0.5, sample: int = 0
 
 def oracle(text: str, question: Question) -> str:
     """A perfect reader: what the keys name, wherever the text proves it; silence where it proves nothing."""
-    if question.kind == "aggregate":
-        return (
-            ", ".join(bird for bird, _ in Counter(re.findall(r"\w+", text)).most_common(60) if bird in BIRDS[:]) or ""
-        )
     proof = "\n".join(text[place.start : place.end] for place in question.places)
     if not proof:
         return "Not stated in this document."
@@ -61,7 +57,7 @@ def test_the_commonest_birds_are_those_that_stand_most_often() -> None:
         (question,) = made.questions
         assert question.score(", ".join(bird for bird, _ in seen[:3])) == 1.0
         assert question.score(", ".join(bird for bird, _ in seen)) == 0.0
-        assert question.score(f"{seen[0][0]}, {seen[1][0]} and {seen[-1][0]}") == pytest.approx(2 / 3)
+        assert question.score(f"{seen[0][0]}, {seen[1][0]} and {seen[-1][0]}") == pytest.approx(1 / 3)
 
 
 @pytest.mark.parametrize("suite", ALL, ids=lambda suite: suite.name)

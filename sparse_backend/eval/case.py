@@ -33,7 +33,7 @@ class Place:
 class Question:
     """One question. `parts`: what a complete answer holds, each as alternative regular expressions.
 
-    `wrong`: expressions of which none may match, such as the values of look-alikes. `places`: where the answer stands.
+    `wrong`: what it must not hold, such as the values of look-alikes. `places`: where the answer stands.
     """
 
     text: str
@@ -44,12 +44,11 @@ class Question:
     max_new_tokens: int = 48
 
     def score(self, answer: str) -> float:
-        """The share of `parts` found in `answer`, in [0, 1]; 0 when anything of `wrong` is in it."""
+        """The share of `parts` found in `answer`, in [0, 1]; each thing of `wrong` in it takes one right thing back."""
         answer = plain(answer)
-        if any(_search(pattern, answer) for pattern in self.wrong):
-            return 0.0
         found = sum(any(_search(one, answer) for one in part) for part in self.parts)
-        return found / len(self.parts)
+        spoilt = sum(_search(pattern, answer) for pattern in self.wrong)
+        return max(0, found - spoilt) / len(self.parts)
 
 
 @dataclass(frozen=True, slots=True)

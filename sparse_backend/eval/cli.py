@@ -33,7 +33,7 @@ from sparse_backend.eval.own import load_case, load_questions
 from sparse_backend.eval.rival import MiniLM
 from sparse_backend.eval.runner import EngineBackend
 from sparse_backend.eval.settings import Setting, ablation, dense_setting, level_setting, named, rival_setting
-from sparse_backend.eval.suites.registry import SUITES, chosen
+from sparse_backend.eval.suites.registry import SUITES, VERSION, chosen
 from sparse_backend.gpu import chosen as chosen_impl
 from sparse_backend.loading import load_decoder
 from sparse_backend.model import Decoder
@@ -106,6 +106,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         facts = conditions(bench.decoder, bench.impl)
         identity = {
             "command": options.command,
+            "texts": VERSION,
             "model": bench.decoder.fingerprint,
             "implementation": bench.impl.value,
             "suites": [suite.name for suite in suites] if case is None else [case.text, repr(case.questions)],

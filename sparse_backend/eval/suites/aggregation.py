@@ -77,13 +77,18 @@ def common_words(random: Random, tokens: int, depth: float, measure: Measure) ->
             break
     else:
         raise EvalError(f"{tokens:,} tokens are too few to have {COMMON} commonest words; ask for more.")
+    common = [bird for bird, _ in ranked.most_common(COMMON)]
     asked = Question(
         f"Which {COMMON} birds were seen most often? Name only these {COMMON}.",
-        tuple((rf"(?<!\w){bird}s?(?!\w)",) for bird, _ in ranked.most_common(COMMON)),
-        wrong=(r"(?:[^,]+,){5}",),  # naming them all is no answer
+        tuple((_bird(bird),) for bird in common),
+        wrong=tuple(_bird(bird) for bird in BIRDS if bird not in common),  # naming them all is no answer
         kind="aggregate",
     )
     return Case("words", woven.text, woven.headers, (asked,))
+
+
+def _bird(name: str) -> str:
+    return rf"(?<!\w){name}s?(?!\w)"
 
 
 def _diary(random: Random, birds: list[str]) -> Iterator[Piece]:

@@ -101,7 +101,7 @@ def multivalue(random: Random, tokens: int, depth: float, measure: Measure) -> C
             wrong=tuple(number(value) for value in values[1 - which :: 2]),
             places=tuple(woven.places[str(value)] for value in values[which::2]),
             kind="multi",
-            max_new_tokens=80,
+            max_new_tokens=128,
         )
         for which in (0, 1)
     )
