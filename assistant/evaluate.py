@@ -92,7 +92,7 @@ class Examination:
             engine.forget(document.read.segment.key)
 
     def _engine(self, pattern: str, level: str) -> Engine:
-        return Engine(self._decoder, EngineOptions(self._segments, pattern, level, self._impl))
+        return Engine(self._decoder, EngineOptions(self._segments / f"{pattern}-{level}", pattern, level, self._impl))
 
     def _read(self, engine: Engine, encoded: Encoded) -> tuple[ReadDocument, float]:
         prefix = self._prompt.prefix(encoded)
