@@ -19,8 +19,7 @@ from assistant.profiles import Profile
 from assistant.prompt import BarePrompt, Prefix, Prompt
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, IngestError, encode
-from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine
-from sparse_backend.engine import Read
+from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine, Read
 from sparse_backend.span_engine import SpanEngine
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]

@@ -25,7 +25,9 @@ class Admission:
         self._inside = 0
 
     @contextmanager
-    def enter(self, size: int, *, waiting: Position | None = None, cancel: Callable[[], bool] | None = None) -> Iterator[None]:
+    def enter(
+        self, size: int, *, waiting: Position | None = None, cancel: Callable[[], bool] | None = None
+    ) -> Iterator[None]:
         """Holds `size` bytes while the block runs; waits for its turn, telling its place in the queue when it changes.
 
         Raises OutOfMemoryError when the memory would not do even if everybody else were gone, and Cancelled.

@@ -79,7 +79,7 @@ def global_attention(
     *,
     scale: float | None = None,
     impl: Impl,
-    probabilities: bool = False,
+    probabilities: int = 0,
     window: int | None = None,
     extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
@@ -87,7 +87,8 @@ def global_attention(
 
     q [Hq, L, D], or one such tensor for each part, rotated for its keys; `parts`: (k, v) pairs [Hkv, n_i, D] in order,
     the last one ending with the queries' own L keys. `window`: a sliding window of the model's own. Returns
-    [L, Hq, D], and [Hq, L, sum n_i] where `probabilities` are asked for. Raises ValueError as above.
+    [L, Hq, D], and [Hq, R, sum n_i] where the `probabilities` of the last R queries are asked for. Raises ValueError
+    as above.
     """
     for k, v in parts:
         _check(q if isinstance(q, Tensor) else q[0], k, v)
@@ -108,7 +109,7 @@ def global_attention(
         pieces.append((one, k, v, (key <= place) & (place - key < (window or total))))
         low += k.shape[1]
     out, weights = reference.pieces(pieces, scale, extra)
-    return out.transpose(0, 1), weights if probabilities else None
+    return out.transpose(0, 1), weights[:, -probabilities:] if probabilities else None
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor) -> None:

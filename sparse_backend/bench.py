@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|patterns [--json] [--lengths 2048 4096]`.
+"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|decode|patterns [--json] [--lengths 2048 …]`.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check
@@ -25,15 +25,16 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sparse_backend import bench_attention, bench_encoders, pictures
+from sparse_backend import bench_attention, bench_decode, bench_encoders, bench_engine, pictures
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
-from sparse_backend.engine import Answer, Engine, Read
+from sparse_backend.engine import Engine
 from sparse_backend.layout import compile_layout
 from sparse_backend.loading import load_decoder
 from sparse_backend.model import Form
 from sparse_backend.presets import LEVELS, preset
+from sparse_backend.results import Answer, Read
 from sparse_backend.segment import Segment
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -44,7 +45,7 @@ ANSWER = 16  # tokens generated; only the first one's time is reported
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one suite; 0, or 1 when the correctness check fails."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.bench", description=__doc__)
-    parser.add_argument("suite", choices=["reading", "attention", "encoders", "patterns"])
+    parser.add_argument("suite", choices=["reading", "attention", "encoders", "engine", "decode", "patterns"])
     parser.add_argument("--lengths", type=int, nargs="+", help="tokens; each suite has its own defaults")
     parser.add_argument("--window", type=int, help="of the attention suite; 2048 on a GPU, 1024 on a CPU")
     parser.add_argument("--levels", nargs="+", default=["balanced", "fast", "faithful"], choices=list(LEVELS))
@@ -77,6 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         print(json.dumps(bench_attention.run(device, options.lengths, options.window, say)))
         return 0
+    if options.suite == "engine":
+        return _engine_suite(options)
+    if options.suite == "decode":
+        folder = str(ensure_embedded(Path(options.data_dir) / "models"))
+        print(json.dumps({"cpu": _cpu_name(), "threads": torch.get_num_threads(), **bench_decode.run(folder, say)}))
+        return 0
     options.lengths = options.lengths or [2048, 4096, 8192]
     folder = str(ensure_embedded(Path(options.data_dir) / "models")) if options.model == "embedded" else options.model
     if options.restart:
@@ -89,6 +96,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     say("\n".join(f"{name}: {value}" for name, value in result.items()))
     result["reading"] = reading(options, folder, say)
     result["second_question"] = second_question(options, folder, say)
+    print(json.dumps(result))
+    return 0
+
+
+def _engine_suite(options: argparse.Namespace) -> int:
+    """The engine suite; on a GPU also dense attention and copies beside it."""
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = "" if device == "cuda" else str(ensure_embedded(Path(options.data_dir) / "models"))
+    lengths = options.lengths or ([8192, 32768, 131072, 393216] if device == "cuda" else [2048, 8192])
+    chunk = 8192 if device == "cuda" else 512
+    result: dict[str, Any] = bench_engine.conditions(device)
+    result["rows"] = bench_engine.measure(lengths, device=device, folder=folder, chunk=chunk)
+    if device == "cuda":
+        result["dense_attention_s"] = {n: round(bench_engine.dense_attention_s(n), 3) for n in lengths if n <= 131072}
+        result["copies"] = [bench_engine.moves(n) for n in lengths if n <= 131072]
     print(json.dumps(result))
     return 0
 

@@ -4,6 +4,7 @@ BackendError                    its text is one sentence for the person at the s
 ├── ModelNotFoundError          no such folder, hub id or embedded model
 ├── UnsupportedModelError       the model's architecture cannot be routed through this backend
 ├── UnsupportedPatternError     unknown pattern, level or implementation
+├── ConstraintError             a grammar or quote rule that cannot be served, or a token that it does not allow
 ├── ContextTooLongError         the tokens do not fit the model's trained range; nothing is trimmed
 ├── OutOfMemoryError            the keys and values would not fit this machine's memory
 ├── SegmentStoreError           a segment cannot be written or read back
@@ -32,6 +33,10 @@ class UnsupportedModelError(BackendError):
 
 class UnsupportedPatternError(BackendError):
     """Unknown pattern, level or implementation; the text lists those that exist."""
+
+
+class ConstraintError(BackendError):
+    """An answer cannot be held to the grammar, schema or quotes that were asked for; the text names the reason."""
 
 
 class ContextTooLongError(BackendError):

@@ -10,10 +10,9 @@ import threading
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
-from torch import Tensor
 
 from sparse_backend import gpu
 from sparse_backend.admission import Admission, Position
@@ -25,52 +24,23 @@ from sparse_backend.config import (
     UnsupportedPatternError,
 )
 from sparse_backend.crossover import chunk_size, effective, within
+from sparse_backend.graphs import DecodeGraph
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.model import Decoder, Step
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence
-from sparse_backend.requests import AskRequest, Cancel, Finish, ReadRequest
+from sparse_backend.requests import AskRequest, Cancel, ReadRequest
+from sparse_backend.results import Answer, Read
 from sparse_backend.scheduler import Scheduler
 from sparse_backend.segment import Context, KVBuffer, Segment, Tail, segment_key
 from sparse_backend.select import Selection, SelectStep
 from sparse_backend.steps import LongReadStep, ReadStep, TailStep
+from sparse_backend.tails import Tails
 
 Progress = Callable[[int, int], None]  # tokens read, tokens in all
 SINK = 64  # leading tokens without evidence: they gather attention whatever is asked
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What reading a document gave: `cached_tokens` of the segment's tokens did not have to be read again.
-
-    `seconds` for all of it, `save_s` of them for writing the segment to disk.
-    """
-
-    segment: Segment
-    cached_tokens: int
-    seconds: float
-    save_s: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A finished answer. `evidence`: float32 [len(token_ids), len(context)], attention mass per generated token.
-
-    `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
-    token looked at the whole context; else at `looked_at` tokens of it, per layer and key head.
-    """
-
-    token_ids: tuple[int, ...]
-    finish: Finish
-    context_tokens: int
-    cached_tokens: int
-    first_token_s: float
-    total_s: float
-    evidence: Tensor
-    exact: bool = True
-    looked_at: int = 0
 
 
 class Engine:
@@ -94,8 +64,7 @@ class Engine:
         self._state = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._segments: OrderedDict[str, Segment] = OrderedDict()
-        self._tails: list[Tail] = []
-        self._forgotten: set[str] = set()  # their tails are dropped when a running answer gives them back
+        self.tails = Tails(decoder.shape, options.impl.device, options.live_tails)
 
     # -- reading ---------------------------------------------------------------
 
@@ -103,8 +72,8 @@ class Engine:
         """Raises ContextTooLongError when a text of `tokens` cannot be read by the engine's pattern."""
         if tokens > self.decoder.limit and within(self.schedule, self.decoder.limit) is None:
             raise ContextTooLongError(
-                f"This needs {tokens:,} tokens, but {self.decoder.name} was trained for {self.decoder.limit:,}, and only "
-                f"the pattern “headers” reads beyond that.",
+                f"This needs {tokens:,} tokens, but {self.decoder.name} was trained for {self.decoder.limit:,}, "
+                f"and only the pattern “headers” reads beyond that.",
                 tokens=tokens,
                 limit=self.decoder.limit,
             )
@@ -168,8 +137,7 @@ class Engine:
         """Deletes a segment's keys and values from memory and disk, and every tail behind it."""
         with self._state:
             self._segments.pop(key, None)
-            self._forgotten.add(key)
-            self._tails = [tail for tail in self._tails if not tail.holds(key)]
+        self.tails.forget(key)
         self.store.delete(key)
 
     def _known(self, key: str) -> Segment | None:
@@ -182,9 +150,9 @@ class Engine:
         return segment
 
     def _remember(self, segment: Segment) -> None:
+        self.tails.welcome(segment.key)
         with self._state:
             self._segments[segment.key] = segment
-            self._forgotten.discard(segment.key)
             self._segments.move_to_end(segment.key)
             while len(self._segments) > self.options.resident_segments:
                 self._segments.popitem(last=False)
@@ -258,10 +226,10 @@ class Engine:
     ) -> Generator[int, None, Answer]:
         """Yields the answer's token ids (greedy), then returns the Answer.
 
-        `context`: segments side by side, in any order, each read once. `tail_ids`: everything behind them, earlier turns
-        included; what a live tail already holds is not computed again. Closing the generator stops the work within one
-        pass. Raises ContextTooLongError before anything is computed, and ValueError for an empty tail or for less than
-        one new token.
+        `context`: segments side by side, in any order, each read once. `tail_ids`: everything behind them, earlier
+        turns included; what a live tail already holds is not computed again. Closing the generator stops the work
+        within one pass. Raises ContextTooLongError before anything is computed, and ValueError for an empty tail or
+        for less than one new token.
         """
         if not tail_ids:
             raise ValueError("there is no question")
@@ -270,7 +238,7 @@ class Engine:
         whole = Context((context,)) if isinstance(context, Segment) else context
         selection = self._selection(whole, len(tail_ids) + max_new_tokens)
         start = time.perf_counter()
-        tail = self._take_tail(whole, tail_ids, exact=selection is None)
+        tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids)
         cached = len(whole) + tail.kv.length
         evidence = Evidence(self.decoder.shape.layers, len(whole), SINK)
         request = AskRequest(
@@ -284,6 +252,7 @@ class Engine:
             evidence=evidence,
             selection=selection,
             cancel=cancel,
+            graph=self._graph(whole, tail, evidence, selection),
         )
         self.scheduler.submit(request)
         try:
@@ -292,7 +261,7 @@ class Engine:
         finally:
             request.abandoned = True
             request.released.wait()
-            self._return_tail(tail)
+            self.tails.give_back(tail)
         if event.error:
             raise event.error
         return Answer(
@@ -306,6 +275,15 @@ class Engine:
             exact=selection is None,
             looked_at=selection.tokens if selection else len(whole),
         )
+
+    def _graph(
+        self, context: Context, tail: Tail, evidence: Evidence, selection: Selection | None
+    ) -> DecodeGraph | None:
+        """A CUDA graph for the answer's tokens, where there is a GPU and every layer looks at everything."""
+        windowed = any(window is not None for window in self.decoder.windows)
+        if self.options.impl is not Impl.TRITON or selection or windowed:
+            return None
+        return DecodeGraph(self.decoder, context, tail.kv, evidence)
 
     def _selection(self, context: Context, behind: int) -> Selection | None:
         """None where the context, with `behind` tokens after it, fits the trained range and is looked at exactly."""
@@ -332,35 +310,6 @@ class Engine:
             return TailStep(self.decoder, tail.kv, context, self.options.impl, proof)
 
         return step
-
-    def _take_tail(self, context: Context, tail_ids: Sequence[int], *, exact: bool) -> Tail:
-        """The live tail that shares most with `tail_ids`, cut to what is shared; a new one when none shares anything.
-
-        At least the last token is always computed, because its logits are needed. Tails that looked at everything and
-        tails that looked at a selection are kept apart.
-        """
-        most = len(tail_ids) - 1
-        key = context.key + ("" if exact else "+selected")
-        with self._state:
-            candidates = [tail for tail in self._tails if tail.context_key == key]
-            best = max(candidates, key=lambda tail: tail.shared(tail_ids), default=None)
-            shared = min(best.shared(tail_ids), most) if best else 0
-            if best is None or shared == 0:
-                return Tail(key, [], KVBuffer(self.decoder.shape, len(tail_ids) + 256, self.options.impl.device))
-            if shared < len(best.token_ids) - 1:  # another branch of the conversation may want the rest
-                return Tail(key, best.token_ids[:shared], best.kv.copy(shared))
-            self._tails.remove(best)
-        best.kv.crop(shared)
-        del best.token_ids[shared:]
-        return best
-
-    def _return_tail(self, tail: Tail) -> None:
-        del tail.token_ids[tail.kv.length :]
-        with self._state:
-            if any(tail.holds(key) for key in self._forgotten):
-                return
-            self._tails.append(tail)
-            del self._tails[: -self.options.live_tails]
 
 
 def _narrowed(pattern: Pattern, window: int | None) -> Pattern:

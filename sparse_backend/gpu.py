@@ -19,7 +19,6 @@ from torch.nn.functional import scaled_dot_product_attention
 from sparse_backend.config import Impl, UnsupportedPatternError, parse_impl
 from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.layout import Layout
-from sparse_backend.merge import merge
 
 DTYPES = (torch.bfloat16, torch.float16)
 DIMS = (16, 256)
@@ -157,32 +156,30 @@ def global_rows(
     queries: Sequence[Tensor],
     parts: Sequence[tuple[Tensor, Tensor]],
     scale: float,
-    probabilities: bool,
+    probabilities: int,
     window: int | None = None,
     extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
-    """Arguments and results as `attention.global_attention`: one split-KV pass for each part, merged."""
-    from sparse_backend.kernels.triton_rows import rows
+    """Arguments and results as `attention.global_attention`: split-KV over all parts, merged once."""
+    from sparse_backend.kernels.triton_rows import Piece, pieces
 
-    length, heads = queries[0].shape[1], queries[0].shape[0]
-    total, low = sum(k.shape[1] for k, _ in parts), 0
-    outs, sums = [], []
+    length, low, given = queries[0].shape[1], 0, []
+    total = sum(k.shape[1] for k, _ in parts)
     for index, (q, (k, v)) in enumerate(zip(queries, parts, strict=True)):
         first = k.shape[1] - length if index == len(parts) - 1 else k.shape[1]
-        out, lse = rows(
-            q[None], k[None], v[None], first, scale, softcap=extra.softcap or 0.0,
-            window=window, ahead=total - length - low,
-        )  # fmt: skip
-        outs.append(out[0])
-        sums.append(lse[0])
+        given.append(Piece(q[None], k[None], v[None], first, total - length - low))
         low += k.shape[1]
-    mixed, whole = merge(torch.stack(outs).float(), torch.stack(sums))
+    out, lse = pieces(given, scale, softcap=extra.softcap or 0.0, window=window)
+    mixed, whole = out[0], lse[0]
     if extra.sinks is not None:  # one more score without a value: it only lowers the others' share
         sink = extra.sinks.float()[:, None].expand_as(whole)
         both = torch.logaddexp(whole, sink)
-        mixed, whole = mixed * torch.exp(whole - both)[..., None], both
-    weights = _probabilities(queries, parts, scale, window, extra, whole) if probabilities else None
-    return mixed.to(queries[0].dtype).transpose(0, 1), weights
+        mixed, whole = mixed * torch.exp(whole - both)[..., None].to(mixed.dtype), both
+    weights = None
+    if probabilities:
+        last = [q[:, -probabilities:] for q in queries]
+        weights = _probabilities(last, parts, scale, window, extra, whole[:, -probabilities:])
+    return mixed.transpose(0, 1), weights
 
 
 def _probabilities(
@@ -204,6 +201,8 @@ def _probabilities(
     if extra.softcap is not None:
         raw = extra.softcap * torch.tanh(raw / extra.softcap)
     weights = torch.exp(raw - whole[..., None])
+    if length == 1 and window is None:
+        return weights
     total = weights.shape[-1]
     distance = torch.arange(total - length, total, device=raw.device)[:, None] - torch.arange(total, device=raw.device)
     seen = distance >= 0 if window is None else (distance >= 0) & (distance < window)

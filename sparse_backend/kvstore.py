@@ -56,7 +56,9 @@ class SegmentStore:
             "anchors": torch.tensor(segment.anchors, dtype=torch.int32),
         }
         try:
-            save_file(tensors, partial, {"format": str(FORMAT), "key": segment.key, "rotated": str(int(segment.rotated))})
+            save_file(
+                tensors, partial, {"format": str(FORMAT), "key": segment.key, "rotated": str(int(segment.rotated))}
+            )
             _flush(partial)
             os.replace(partial, self._path(segment.key))
             _flush(self.root)

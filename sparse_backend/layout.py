@@ -56,7 +56,8 @@ class Layout:
     def ahead_of_window(self, start: int, stop: int) -> Tensor:
         """int64 [stop - start]: how many global tokens lie before the window of each of these queries."""
         window = self.n if self.pattern.window is None else self.pattern.window
-        return torch.searchsorted(self.globals_, torch.arange(start, stop) - window, right=True)
+        first = torch.arange(start, stop, device=self.globals_.device) - window
+        return torch.searchsorted(self.globals_, first, right=True)
 
     def far(self, start: int, stop: int, count: int) -> Tensor:
         """bool [stop - start, count]: which of the first `count` global tokens lie before each query's window."""

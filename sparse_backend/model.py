@@ -105,12 +105,14 @@ class Decoder:
         places = torch.arange(len(token_ids), device=device)[None]  # rotary modules are silent: steps know the place
         wanted = torch.tensor([len(token_ids) - 1] if keep is None else list(keep), device=device)
         try:
-            with torch.inference_mode():
-                with attending(step):
-                    output = self._model(input_ids=ids, position_ids=places, use_cache=False, logits_to_keep=wanted)
+            return self.compute(ids, step, position_ids=places, logits_to_keep=wanted)
         except KeysComplete:
             return None
-        logits: Tensor = output.logits[0]
+
+    def compute(self, ids: Tensor, step: Step, **options: Any) -> Tensor:
+        """One call of the model with ids [1, L] on its device -> logits [kept, vocabulary]."""
+        with torch.inference_mode(), attending(step):
+            logits: Tensor = self._model(input_ids=ids, use_cache=False, **options).logits[0]
         return logits
 
 

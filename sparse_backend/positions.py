@@ -36,7 +36,7 @@ class Rotation:
     pairs: bool = False
 
     def turn(self, x: Tensor, positions: Tensor) -> Tensor:
-        """x [H, L, D] of the tokens that stand at `positions` [L] (any numbers, fractions too), rotated, in x's dtype."""
+        """x [H, L, D] of the tokens that stand at `positions` [L] (fractions too), rotated, in x's dtype."""
         if not len(self.frequencies):
             return x
         cos, sin = self.angles(positions, x.device)
@@ -48,7 +48,11 @@ class Rotation:
         return tuple((f(phase) * self.scale).to(device, torch.float32) for f in (torch.cos, torch.sin))  # type: ignore[return-value]
 
     def apply(self, x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """x [..., L, D] turned by the angles of `cos` and `sin`, which broadcast over the last two dimensions."""
+        """x [H, L, D] turned by the angles whose `cos` and `sin` are float32 [L, R / 2]."""
+        if x.is_cuda:
+            from sparse_backend.kernels.triton_turn import turn  # there is no Triton where there is no GPU
+
+            return turn(x, cos, sin, pairs=self.pairs)
         half = len(self.frequencies)
         part = x[..., : 2 * half].float()
         one, other = (part[..., ::2], part[..., 1::2]) if self.pairs else (part[..., :half], part[..., half:])

@@ -24,16 +24,16 @@ class Evidence:
         """The last `rows` queries of the next pass count; those of a pass that was not kept are dropped."""
         self._now = torch.zeros(rows, self.n)
 
-    def wants(self, layer: int) -> bool:
-        """Whether this layer's probabilities count."""
-        return layer >= self._first_layer
+    def wanted(self, layer: int) -> int:
+        """Of how many queries, counted from the last, this layer's probabilities count."""
+        return len(self._now) if layer >= self._first_layer else 0
 
     def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
-        """`weights` [Hq, L, N]: the probabilities of one layer, of which the first n keys count.
+        """`weights` [Hq, R or more, N]: the probabilities of one layer, of which the first n keys count.
 
         `index` int64 [Hkv, M]: the context tokens that the first M keys of each key head are, where not all were met.
         """
-        if not self.wants(layer):
+        if not self.wanted(layer):
             return
         count = len(self._now)
         self._now = self._now.to(weights.device)
@@ -46,6 +46,10 @@ class Evidence:
         for head in range(kv_heads):
             spread.scatter_reduce_(1, index[head].expand(count, -1), best[head], "amax")
         self._now += spread
+
+    def take(self, rows: Tensor) -> None:
+        """Takes float32 [R, n] that were added up elsewhere for the pass that `expect` announced."""
+        self._now = rows
 
     def keep(self, rows: int) -> None:
         """Closes the first `rows` of the rows whose layers were just added."""

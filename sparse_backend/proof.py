@@ -9,7 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import Impl, UnsupportedModelError
 from sparse_backend.model import NAME, Decoder, Form, attending
 from sparse_backend.positions import PROBE, recognise
 from sparse_backend.segment import KVBuffer
@@ -45,8 +45,8 @@ def examine(decoder: Decoder) -> None:
         raise UnsupportedModelError(f"The model “{decoder.name}” cannot be served: {first_line(error)}") from error
     except (TypeError, KeyError, ValueError, RuntimeError, AttributeError) as error:
         raise UnsupportedModelError(
-            f"The model “{decoder.name}” cannot be served: its attention is of a kind that this version does not compute "
-            f"({first_line(error)})."
+            f"The model “{decoder.name}” cannot be served: its attention is of a kind that this version does not "
+            f"compute ({first_line(error)})."
         ) from error
 
 
@@ -82,9 +82,10 @@ def _equality(decoder: Decoder) -> None:
 
     ids = _tokens(decoder, TOKENS)
     kv = KVBuffer(decoder.shape, TOKENS, str(decoder.model.device))
+    impl = Impl.TRITON if kv.device.startswith("cuda") else Impl.CPU
     logits = []
     for low, high in ((0, TOKENS // 2), (TOKENS // 2, TOKENS)):
-        found = decoder.forward(ids[low:high], TailStep(decoder, kv), keep=range(high - low))
+        found = decoder.forward(ids[low:high], TailStep(decoder, kv, impl=impl), keep=range(high - low))
         assert found is not None
         logits.append(found)
         kv.advance(high - low)

@@ -14,6 +14,7 @@ from typing import Literal
 
 from torch import Tensor
 
+from sparse_backend.graphs import DecodeGraph
 from sparse_backend.model import Step
 from sparse_backend.probe import Evidence
 from sparse_backend.scheduler import Work
@@ -36,7 +37,10 @@ class Event:
 class ReadRequest:
     """Reads `token_ids` chunk by chunk into `kv`; `at_once`: the pattern needs all of them in one piece."""
 
-    streaming = False
+    @property
+    def streaming(self) -> bool:
+        """Never."""
+        return False
 
     def __init__(
         self,
@@ -104,6 +108,7 @@ class AskRequest:
         evidence: Evidence,
         selection: Selection | None,
         cancel: Cancel | None,
+        graph: DecodeGraph | None = None,
     ) -> None:
         self.owner = owner
         self.events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -117,7 +122,7 @@ class AskRequest:
         self._begin = time.perf_counter()
         self._pending = list(new_ids)
         self._step, self._stop_ids, self._most, self._choose = step, stop_ids, max_new_tokens, choose
-        self._evidence, self._selection, self._cancel = evidence, selection, cancel
+        self._evidence, self._selection, self._cancel, self._graph = evidence, selection, cancel, graph
         self._fed: list[int] = []
 
     @property
@@ -133,7 +138,14 @@ class AskRequest:
         if last:
             self._evidence.expect(1)
         self.tail.kv.reserve(len(self._fed))
-        return Work(tuple(self._fed), self._step(last), (len(self._fed) - 1,) if last else ())
+        replay = None
+        if self._graph and self.answer and len(self._fed) == 1:
+            graph, token = self._graph, self._fed[0]
+
+            def replay() -> Tensor:
+                return graph.run(token)
+
+        return Work(tuple(self._fed), self._step(last), (len(self._fed) - 1,) if last else (), replay)
 
     def done(self, logits: Tensor | None) -> None:
         self.tail.kv.advance(len(self._fed))

@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -32,15 +33,19 @@ class Work:
     token_ids: tuple[int, ...]
     step: Step
     keep: tuple[int, ...]
+    replay: Callable[[], Tensor] | None = None  # computes the same faster where it is alone in a pass; logits
 
 
 class Request(Protocol):
     """Something to be computed piece by piece. All methods are called by the scheduler's thread."""
 
     owner: str
-    streaming: bool  # an answer that grows token by token: takes part in every pass
     urgent: bool  # a question: goes before readings
     released: threading.Event  # set once the scheduler will not touch the request again
+
+    @property
+    def streaming(self) -> bool:
+        """Whether it is an answer that grows token by token: it takes part in every pass."""
 
     def work(self, budget: int) -> Work | None:
         """The next piece of at most `budget` tokens (one that streams may exceed it); None when all is done."""
@@ -138,7 +143,7 @@ class Scheduler:
             return None
         for owner in {request.owner for request in requests} - set(self._turns):
             self._turns.appendleft(owner)
-        first = {}
+        first: dict[str, Request] = {}
         for request in requests:
             first.setdefault(request.owner, request)
         owner = next(owner for owner in self._turns if owner in first)
@@ -172,6 +177,8 @@ class Scheduler:
 
     def _forward(self, works: list[Work]) -> list[Tensor | None]:
         """The logits of each work, computed together."""
+        if len(works) == 1 and works[0].replay:
+            return [works[0].replay()]
         ids = [token for work in works for token in work.token_ids]
         starts = itertools.accumulate((len(work.token_ids) for work in works[:-1]), initial=0)
         keep = [start + place for start, work in zip(starts, works, strict=True) for place in work.keep]

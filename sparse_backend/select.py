@@ -16,7 +16,7 @@ from torch import Tensor
 from sparse_backend.attention import global_attention
 from sparse_backend.config import Impl, SelectOptions
 from sparse_backend.model import Decoder, Form
-from sparse_backend.positions import Turns
+from sparse_backend.positions import Rotation, Turns
 from sparse_backend.probe import Evidence
 from sparse_backend.segment import Context, KVBuffer
 from sparse_backend.steps import extra_of, window_of
@@ -40,6 +40,8 @@ class Selection:
         self._decoder, self._context, self._options = decoder, context, options
         self._chosen: dict[int, _Chosen] = {}
         self._queries: dict[int, Tensor] = {}
+        self._angles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._slots = Turns()
         self._age = 0
         self._n = len(context)
         device = context.segments[0].keys.device
@@ -77,15 +79,14 @@ class Selection:
         else:
             index = self._best(layer, form)
         keys, values = self._gathered(layer, index)
-        rotation = self._decoder.rotations[layer]
-        return _Chosen(rotation.turn(keys, torch.arange(index.shape[1])), values, index)
+        return _Chosen(self._slots.run(self._decoder.rotations[layer], keys, 0), values, index)
 
     def _best(self, layer: int, form: Form) -> Tensor:
         """Token indices [Hkv, M] of the chosen blocks and of what follows the last whole block."""
         block = self._options.block
         full = self._n // block
         count = min(self._options.budget // block, full)
-        mass = torch.stack([self._mass(layer, head, form) for head in range(self._decoder.shape.kv_heads)])
+        mass = self._mass(layer, form)
         headers = torch.zeros_like(mass)
         headers[:, self._anchors] = mass[:, self._anchors]
         sums, marked = (x[:, : full * block].view(len(x), full, block).sum(-1) for x in (mass, headers))
@@ -100,22 +101,34 @@ class Selection:
         rest = torch.arange(full * block, self._n, device=blocks.device).expand(len(within), -1)
         return torch.cat([within, rest], 1)
 
-    def _mass(self, layer: int, head: int, form: Form) -> Tensor:
-        """float32 [n]: attention of the latest queries of one key head's group on every token, places left out."""
-        queries = self._queries[layer]
-        group = queries.shape[0] // self._decoder.shape.kv_heads
+    def _mass(self, layer: int, form: Form) -> Tensor:
+        """float32 [Hkv, n]: attention of the latest queries of a key head's group on every token, places left out."""
+        queries, kv_heads = self._queries[layer], self._decoder.shape.kv_heads
         scale = queries.shape[2] ** -0.5 if form.scale is None else form.scale
-        rows = queries[head * group : (head + 1) * group].flatten(0, 1) * scale
-        scores = torch.cat([rows @ keys.T for keys in self._raw(layer, head)], 1)
-        return torch.softmax(scores.float(), -1).sum(0)
+        rows = (queries * scale).reshape(kv_heads, -1, queries.shape[2])
+        masses = []
+        for head in range(kv_heads):  # one at a time: its scores may take a gigabyte
+            scores = torch.cat([rows[head] @ keys.T for keys in self._raw(layer, head)], 1)
+            masses.append(torch.softmax(scores.float(), -1).sum(0))
+        return torch.stack(masses)
 
     def _raw(self, layer: int, head: int) -> list[Tensor]:
         """The unrotated keys [n_i, D] of one key head, for each segment."""
         rotation, found = self._decoder.rotations[layer], []
         for segment in self._context.segments:
             keys = segment.keys[layer, head]
-            found.append(rotation.undo(keys[None], torch.arange(len(segment)))[0] if segment.rotated else keys)
+            if segment.rotated and len(rotation.frequencies):
+                keys = rotation.apply(keys[None], *self._backwards(rotation, len(segment)))[0]
+            found.append(keys)
         return found
+
+    def _backwards(self, rotation: Rotation, n: int) -> tuple[Tensor, Tensor]:
+        """The angles that undo the rotation of n tokens from 0 on; the same for all layers and heads."""
+        key = (id(rotation), n)
+        if key not in self._angles:
+            cos, sin = rotation.angles(torch.arange(n), self._anchors.device)
+            self._angles[key] = cos / rotation.scale**2, -sin / rotation.scale**2
+        return self._angles[key]
 
     def _gathered(self, layer: int, index: Tensor) -> tuple[Tensor, Tensor]:
         """Unrotated keys and values [Hkv, M, D] of the tokens `index` [Hkv, M], which is sorted."""
@@ -129,7 +142,10 @@ class Selection:
                 if high > low:
                     at = index[head, low:high] - start
                     part = segment.keys[layer, head, at]
-                    keys.append(rotation.undo(part[None], at)[0] if segment.rotated else part)
+                    if segment.rotated and len(rotation.frequencies):
+                        cos, sin = self._backwards(rotation, len(segment))
+                        part = rotation.apply(part[None], cos[at], sin[at])[0]
+                    keys.append(part)
                     values.append(segment.values[layer, head, at])
             heads.append((torch.cat(keys), torch.cat(values)))
         return torch.stack([k for k, _ in heads]), torch.stack([v for _, v in heads])
@@ -153,7 +169,7 @@ class SelectStep:
         chosen = self._selection.of(layer, q, form)
         tail = self._kv.write(layer, run(rotation, k, start), v)
         queries = [run(rotation, q, chosen.index.shape[1] + start), run(rotation, q, start)]
-        asked = self._evidence is not None and self._evidence.wants(layer)
+        asked = self._evidence.wanted(layer) if self._evidence else 0
         out, weights = global_attention(
             queries,
             [(chosen.keys, chosen.values), tail],

@@ -10,7 +10,9 @@ from pathlib import Path
 import torch
 
 from sparse_backend.config import Cancelled, ContextTooLongError, EngineOptions, Impl
-from sparse_backend.engine import Cancel, Progress, Read
+from sparse_backend.engine import Progress
+from sparse_backend.requests import Cancel
+from sparse_backend.results import Read
 from sparse_backend.segment import Segment, segment_key
 from sparse_backend.spans import Found, SpanReader
 

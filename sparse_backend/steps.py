@@ -6,6 +6,7 @@ A `PackStep` lets one pass carry pieces of many texts; nothing but attention mix
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,7 +16,7 @@ from sparse_backend.config import Impl
 from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.layout import Layout
 from sparse_backend.model import Decoder, Form, KeysComplete, Step
-from sparse_backend.positions import Turns
+from sparse_backend.positions import Rotation, Turns
 from sparse_backend.probe import Evidence
 from sparse_backend.segment import Context, KVBuffer
 
@@ -70,26 +71,23 @@ class LongReadStep:
         self._decoder, self._kv, self._layouts, self._impl = decoder, kv, layouts, impl
         self._keys, self._values = banks
         self._turns = Turns()
-        self._places: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
+        self._plans: dict[tuple[int, int], _Plan] = {}
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
         start, layout, rotation = self._kv.length, self._layouts[layer], self._decoder.rotations[layer]
-        stop = start + q.shape[1]
         keys, values = self._kv.write(layer, k, v)
         if layer == self._kv.shape.layers - 1:
             raise KeysComplete
         window = layout.pattern.window or layout.n
-        step = rank_step(window, len(layout.globals_), self._decoder.limit)
-        count = self._fill(layer, layout, keys, values, start, stop, step)
+        plan = self._plan(layout, rotation, start, start + q.shape[1], window)
+        bank_k, bank_v = self._keys[layer, :, : plan.high], self._values[layer, :, : plan.high]
+        met = keys[:, plan.places]
+        bank_k[:, plan.low :] = met if plan.ranks is None else rotation.apply(met, *plan.ranks)
+        bank_v[:, plan.low :] = values[:, plan.places]
         base = max(0, start - window + 1)
-        near = self._turns.run(rotation, q, start)
-        key = (id(rotation), id(layout))
-        if key not in self._places:  # the same for every layer of this pass with this rotation and layout
-            self._places[key] = rotation.angles(window + layout.ahead_of_window(start, stop) * step, q.device)
-        away = rotation.apply(q, *self._places[key]) if len(rotation.frequencies) else q
         return sparse_attention(
-            near,
+            self._turns.run(rotation, q, start),
             self._turns.run(rotation, keys[:, base:], base),
             values[:, base:],
             layout,
@@ -98,19 +96,35 @@ class LongReadStep:
             scale=form.scale,
             impl=self._impl,
             extra=extra_of(form),
-            bank=Bank(away, self._keys[layer, :, :count], self._values[layer, :, :count]),
+            bank=Bank(q if plan.away is None else rotation.apply(q, *plan.away), bank_k, bank_v),
         )
 
-    def _fill(
-        self, layer: int, layout: Layout, keys: Tensor, values: Tensor, start: int, stop: int, step: float
-    ) -> int:
-        """Adds the chunk's global tokens to the layer's bank; how many it holds."""
-        low, high = torch.searchsorted(layout.globals_, torch.tensor([start, stop], device=layout.globals_.device))
-        places = layout.globals_[low:high]
-        rotation, ranks = self._decoder.rotations[layer], torch.arange(int(low), int(high)) * step
-        self._keys[layer, :, low:high] = rotation.turn(keys[:, places], ranks)
-        self._values[layer, :, low:high] = values[:, places]
-        return int(high)
+    def _plan(self, layout: Layout, rotation: Rotation, start: int, stop: int, window: int) -> _Plan:
+        """The same for every layer of this pass with this rotation and layout."""
+        key = (id(rotation), id(layout))
+        if key not in self._plans:
+            device = layout.globals_.device
+            ends = torch.tensor([start, stop], device=device)
+            low, high = torch.searchsorted(layout.globals_, ends).tolist()
+            places = layout.globals_[low:high]
+            if not len(rotation.frequencies):
+                self._plans[key] = _Plan(low, high, places, None, None)
+            else:
+                step = rank_step(window, len(layout.globals_), self._decoder.limit)
+                ranks = rotation.angles(torch.arange(low, high) * step, device)
+                away = rotation.angles(window + layout.ahead_of_window(start, stop) * step, device)
+                self._plans[key] = _Plan(low, high, places, ranks, away)
+        return self._plans[key]
+
+
+class _Plan(NamedTuple):
+    """One chunk's global tokens [low, high) and their places; angles of their ranks, and of the queries for them."""
+
+    low: int
+    high: int
+    places: Tensor
+    ranks: tuple[Tensor, Tensor] | None
+    away: tuple[Tensor, Tensor] | None
 
 
 class TailStep:
@@ -142,7 +156,7 @@ class TailStep:
         parts = [(segment.keys[layer], segment.values[layer]) for segment in self._context.segments]
         queries.append(run(rotation, q, start))
         parts.append(self._kv.write(layer, run(rotation, k, start), v))
-        asked = self._evidence is not None and self._evidence.wants(layer)
+        asked = self._evidence.wanted(layer) if self._evidence else 0
         out, weights = global_attention(
             queries,
             parts,

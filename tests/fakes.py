@@ -28,8 +28,8 @@ from assistant.reading import ReadDocument, Reader
 from assistant.tokenizer import Tokenizer
 from ingest import Document, IngestReport, Limits, Section, Span, encode
 from sparse_backend import Answer, Decoder, Engine, EngineOptions, load_decoder
-from sparse_backend.requests import Cancel
 from sparse_backend.model import Step
+from sparse_backend.requests import Cancel
 from sparse_backend.segment import Context, Segment
 from storage import CitationRecord
 
@@ -211,14 +211,14 @@ def reader(folder: Path, *, chunk: int = 64, on: Engine | None = None) -> Reader
 class ScriptedEngine(Engine):
     """Reads for real, then answers with `says`, looking at the token range `looks_at` of its context.
 
-    `tails` notes what it was asked; `hold`, when set, is waited for after the first word.
+    `asked` notes what it was asked; `hold`, when set, is waited for after the first word.
     """
 
     def __init__(self, folder: Path, says: str = "") -> None:
         super().__init__(decoder(), EngineOptions(folder / "segments", chunk=64))
         self.says = says
         self.looks_at: tuple[int, int] | None = None
-        self.tails: list[list[int]] = []
+        self.asked: list[list[int]] = []
         self.closed = 0
         self.hold: threading.Event | None = None
 
@@ -233,7 +233,7 @@ class ScriptedEngine(Engine):
         owner: str = "",
     ) -> Generator[int, None, Answer]:
         """See Engine.ask."""
-        self.tails.append(list(tail_ids))
+        self.asked.append(list(tail_ids))
         ids, said = tokenizer().text(self.says), 0
         try:
             for said, token in enumerate(ids, 1):  # noqa: B007

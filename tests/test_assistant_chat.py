@@ -366,7 +366,7 @@ def test_leaving_closes_the_engine(scripted: ScriptedEngine, deed: ReadDocument)
 def test_the_engine_is_asked_with_the_prompts_tail(scripted: ScriptedEngine, deed: ReadDocument) -> None:
     turns = [Turn("q", "a")]
     list(bot_on(scripted, "x").answer(deed, turns, "next"))
-    assert scripted.tails == [Prompt(tokenizer(), PROFILE).tail(turns, "next")]
+    assert scripted.asked == [Prompt(tokenizer(), PROFILE).tail(turns, "next")]
 
 
 def test_on_the_real_engine_a_follow_up_computes_its_own_tokens_only(tmp_path: Path) -> None:
@@ -396,4 +396,4 @@ def test_cancel_ends_the_real_engine_early(tmp_path: Path) -> None:
     profile = replace(PROFILE, max_new_tokens=100)
     *_, last = Bot(real, tokenizer(), profile).answer(deed, [], "q", cancel=lambda: True)
     assert isinstance(last, Finished)
-    assert last.answer.finish == "cancelled" and len(last.answer.token_ids) == 1
+    assert last.answer.finish == "cancelled" and last.answer.token_ids == ()

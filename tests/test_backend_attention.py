@@ -12,6 +12,7 @@ from torch import Tensor
 
 from sparse_backend.attention import global_attention, sparse_attention
 from sparse_backend.config import Impl
+from sparse_backend.extra import Extra
 from sparse_backend.kernels import reference
 from sparse_backend.layout import compile_layout
 from sparse_backend.pattern import Pattern
@@ -208,7 +209,7 @@ def test_global_rows_equal_the_formula_however_the_keys_are_split(n: int, group:
     want = truth(q, k, v, j <= i)[-length:]
     parts = [(k[:, low:high], v[:, low:high]) for low, high in itertools.pairwise(cuts)]
     for impl in ON_CPU:
-        out, weights = global_attention(q[:, -length:], parts, impl=impl, probabilities=True)
+        out, weights = global_attention(q[:, -length:], parts, impl=impl, probabilities=length)
         assert weights is not None and weights.shape == (q.shape[0], length, n)
         assert torch.allclose(out, want, atol=1e-13, rtol=0), impl
         assert torch.allclose(weights.sum(-1), torch.ones_like(weights[..., 0]), atol=1e-13)
@@ -244,7 +245,10 @@ def test_the_given_scale_is_used(impl: Impl) -> None:
 def test_exactly_the_implementation_asked_for_computes(monkeypatch: pytest.MonkeyPatch) -> None:
     q, k, v = tensors(6, 2, 10)
     layout = compile_layout(Pattern("p", 4), anchors_of("none", 10), 10)
-    kernels = {Impl.CPU: ("cpu.prefill", "cpu.global_rows"), Impl.REFERENCE: ("reference.attention",)}
+    kernels = {
+        Impl.CPU: ("cpu.prefill", "cpu.global_rows"),
+        Impl.REFERENCE: ("reference.attention", "reference.pieces"),
+    }
     assert set(kernels) == set(ON_CPU)
     for impl, broken in kernels.items():
         with monkeypatch.context() as patch:
@@ -291,3 +295,25 @@ def test_what_does_not_fit_together_is_refused() -> None:
             global_attention(q, [(k[:, :5], v[:, :5]), (k[:, 5:], v[:, 5:])], impl=impl)
         with pytest.raises(ValueError, match="themselves"):
             global_attention(q, [], impl=impl)
+
+
+@pytest.mark.parametrize("softcap", [None, 0.7])
+@pytest.mark.parametrize("sinks", [False, True])
+@pytest.mark.parametrize("window", [None, 5, 60])
+def test_soft_caps_sinks_and_sliding_windows_equal_the_reference(
+    softcap: float | None, sinks: bool, window: int | None
+) -> None:
+    n, length = 300, 7
+    q, k, v = tensors(6, 2, n)
+    extra = Extra(softcap, torch.randn(6, dtype=q.dtype) if sinks else None)
+    layout = compile_layout(Pattern("p", window or 400), anchors_of("none", n), n)
+    read, spec = (sparse_attention(q, k, v, layout, impl=impl, extra=extra) for impl in (Impl.CPU, Impl.REFERENCE))
+    assert torch.allclose(read, spec, atol=1e-12)
+    parts = [(k[:, :99], v[:, :99]), (k[:, 99:], v[:, 99:])]
+    asked = [
+        global_attention(q[:, -length:], parts, impl=impl, window=window, extra=extra, probabilities=2)
+        for impl in (Impl.CPU, Impl.REFERENCE)
+    ]
+    for ours, exact in zip(*asked, strict=True):
+        assert ours is not None and exact is not None and torch.allclose(ours, exact, atol=1e-12)
+    assert torch.allclose(asked[0][0], spec[-length:], atol=1e-12), "a row of a window is a question behind it"

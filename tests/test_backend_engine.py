@@ -185,10 +185,10 @@ def test_forgetting_removes_memory_disk_and_tails(made: Engine, decoder: Any, tm
     next(running)
     made.forget(segment.key)
     running.close()
-    assert not list(tmp_path.iterdir()) and not made._segments and not made._tails
+    assert not list(tmp_path.iterdir()) and not made._segments and not len(made.tails)
     assert made.read(DOC, ANCHORS).cached_tokens == 0
     ask(made, segment, QUESTION)
-    assert len(made._tails) == 1
+    assert len(made.tails) == 1
 
 
 def test_what_cannot_fit_fails_before_the_first_pass(
@@ -298,7 +298,7 @@ def test_closing_midway_keeps_the_tail_true(
     running = made.ask(segment, QUESTION, stop_ids=NEVER, max_new_tokens=8)
     got = [next(running) for _ in range(taken)]
     running.close()
-    (tail,) = made._tails
+    (tail,) = made.tails
     said = [*QUESTION, *fresh(loaded, tmp_path, QUESTION)]  # computing may be ahead of the reader
     assert tail.token_ids == said[: len(tail.token_ids)] and tail.kv.length == len(tail.token_ids)
     assert len(tail.token_ids) >= len(QUESTION) + taken - 1
@@ -338,7 +338,7 @@ def test_only_the_last_tails_stay_in_memory(decoder: Any, tmp_path: Path) -> Non
     segment = made.read(DOC, ANCHORS).segment
     for first in (1, 2, 3):
         ask(made, segment, [first, 9, 9, 9], new=2)
-    assert [tail.token_ids[0] for tail in made._tails] == [2, 3]
+    assert [tail.token_ids[0] for tail in made.tails] == [2, 3]
 
 
 def test_stop_ids_end_the_answer_and_are_not_part_of_it(made: Engine) -> None:
@@ -382,7 +382,7 @@ def test_what_cannot_be_asked_fails_before_the_first_pass(made: Engine, decoder:
         ask(made, segment, [])
     with pytest.raises(ValueError, match="max_new_tokens"):
         next(made.ask(segment, QUESTION, stop_ids=NEVER, max_new_tokens=0))
-    assert decoder.calls == [] and not made._tails
+    assert decoder.calls == [] and not len(made.tails)
 
 
 def test_a_context_of_exactly_the_limit_is_answered(made: Engine) -> None:

@@ -31,7 +31,7 @@ def test_there_are_forty_families() -> None:
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", SERVED)
 def test_dense_equals_eager(name: str, tmp_path: Path) -> None:
-    """Read in chunks, asked in two pieces; the relative error of the logits is that of float32 sums in another order."""
+    """Read in chunks, asked in two pieces; the logits differ as float32 sums in another order do."""
     kind, changes = SERVED[name]
     model, ids = build(config(kind, changes)), tokens(N)
     model.save_pretrained(tmp_path)

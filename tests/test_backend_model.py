@@ -13,10 +13,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from transformers import BertConfig, BloomConfig, GPTJConfig, GraniteConfig, MistralConfig, StableLmConfig
+from transformers import GraniteConfig, MistralConfig
 
 import sparse_backend
-from sparse_backend.config import Impl, ModelNotFoundError, UnsupportedModelError
+from sparse_backend.config import ModelNotFoundError, UnsupportedModelError
 from sparse_backend.kernels.reference import attention
 from sparse_backend.model import Decoder, Form, KeysComplete
 from sparse_backend.pattern import Pattern

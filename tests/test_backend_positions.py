@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 
 from sparse_backend import Decoder, Engine, EngineOptions
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import SelectOptions, UnsupportedModelError
 from sparse_backend.model import Form
 from sparse_backend.pattern import Pattern
 from sparse_backend.positions import NONE, Rotation, Turns, recognise
 from sparse_backend.presets import Schedule
 from sparse_backend.segment import Context, KVBuffer, Segment
 from sparse_backend.select import Selection, SelectStep
-from sparse_backend.config import SelectOptions
 from sparse_backend.steps import LongReadStep, TailStep, rank_step
 from tests.tiny import LIMIT, build, llama, load, one_thread, save, tokens
 

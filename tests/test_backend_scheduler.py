@@ -48,7 +48,8 @@ class Fixed:
     def __init__(self, log: list[tuple[str, int]], name: str, pieces: int, *, size: int = 1, **kind: Any) -> None:
         self.owner = kind.get("owner", name)
         self.streaming, self.urgent = kind.get("streaming", False), kind.get("urgent", False)
-        self.released, self.error = threading.Event(), None
+        self.released = threading.Event()
+        self.error: Exception | None = None
         self.breaks = kind.get("breaks", False)
         self.budgets: list[int] = []
         self._step, self._left, self._size, self._gone = Plain(log, name), pieces, size, False
@@ -78,8 +79,12 @@ def run(decoder: Any, requests: list[Any], **options: Any) -> Scheduler:
     """Submits all before the first pass begins; waits until all are released."""
     made = Scheduler(decoder, **{"chunk": 16, "step_s": 10.0, **options})
     gate = threading.Event()
-    first = Fixed([], "gate", 0)
-    first.work = lambda _: gate.wait(30) and None  # type: ignore[method-assign]
+    first: Any = Fixed([], "gate", 0)
+
+    def wait(_budget: int) -> None:
+        gate.wait(30)
+
+    first.work = wait
     for request in (first, *requests):
         made.submit(request)
     gate.set()
@@ -165,7 +170,7 @@ def test_many_conversations_give_what_each_gives_alone(loaded: Decoder, tmp_path
 
 def test_a_long_reading_does_not_stop_a_stream(loaded: Decoder, tmp_path: Path) -> None:
     """While a text is read, an answer gets a token in every pass."""
-    decoder = Counting(loaded)
+    decoder: Any = Counting(loaded)
     made: Engine = engine(decoder, tmp_path)
     segment = made.read(tokens(60), []).segment
     running = made.ask(segment, QUESTION, stop_ids=NEVER, max_new_tokens=30)
@@ -218,9 +223,8 @@ def test_what_can_never_fit_is_refused_and_what_waits_can_be_cancelled() -> None
         pass
     assert next(rooms, None) is None  # everything that could be given back was
     admission = Admission(lambda: 100, lambda: False)
-    with admission.enter(80):
-        with pytest.raises(Cancelled), admission.enter(10, cancel=lambda: True):
-            pass
+    with admission.enter(80), pytest.raises(Cancelled), admission.enter(10, cancel=lambda: True):
+        pass
     with admission.enter(80):
         pass
 

@@ -71,9 +71,7 @@ def apart(
         size, first, low = stop - start, start - offset, max(base, start - window + 1)
         rows = slice(first, first + size)
         count = int(layout.ahead_of_window(stop - 1, stop))
-        far = torch.bmm(
-            away[:, :, rows].reshape(kv_heads, group * size, dim), bank.keys[:, :count].transpose(1, 2)
-        )
+        far = torch.bmm(away[:, :, rows].reshape(kv_heads, group * size, dim), bank.keys[:, :count].transpose(1, 2))
         block = near[:, :, rows].reshape(kv_heads, group * size, dim)
         scores = torch.cat([far, torch.bmm(block, k[:, low - base : stop - base].transpose(1, 2))], -1)
         _cap(scores, extra)
@@ -114,14 +112,15 @@ def global_rows(
     queries: Sequence[Tensor],
     parts: Sequence[tuple[Tensor, Tensor]],
     scale: float,
-    probabilities: bool,
+    probabilities: int,
     window: int | None = None,
     extra: Extra = PLAIN,
 ) -> tuple[Tensor, Tensor | None]:
     """Exact attention of the last L positions over everything, the keys given as consecutive parts.
 
     `queries`: q [Hq, L, D] for each of the parts (k, v), each [Hkv, n_i, D]; the last part ends with the queries' own
-    keys. Returns [L, Hq, D], and with `probabilities` the weights [Hq, L, sum n_i]. Parts are never copied together.
+    keys. Returns [L, Hq, D], and the weights [Hq, R, sum n_i] of the last R = `probabilities` queries, None for 0.
+    Parts are never copied together.
     """
     heads, length, dim = queries[0].shape
     kv_heads = parts[0][0].shape[0]
@@ -147,4 +146,4 @@ def global_rows(
         out += torch.bmm(weights[..., low : low + k.shape[1]], v)
         low += k.shape[1]
     mixed = out.view(heads, length, dim).transpose(0, 1)
-    return mixed, weights.view(heads, length, -1) if probabilities else None
+    return mixed, weights.view(heads, length, -1)[:, -probabilities:] if probabilities else None

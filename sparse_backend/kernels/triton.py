@@ -193,8 +193,12 @@ def _prefill(
                 index = tl.load(places + slot, mask=there, other=0)
                 there = there & (index + window < end)
                 at = slot.to(tl.int64)
-                k = tl.load(kb_base + at[None, :] * sgn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0)
-                v = tl.load(vb_base + at[:, None] * sgn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0)
+                k = tl.load(
+                    kb_base + at[None, :] * sgn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0
+                )
+                v = tl.load(
+                    vb_base + at[:, None] * sgn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0
+                )
                 visible = (index[None, :] + window <= query[:, None]) & there[None, :]
                 acc, top, total = _add(acc, top, total, qb, k, v, visible, scale, cap, SOFTCAP, True)
             rest = 0
@@ -248,9 +252,10 @@ def prefill(
 
     q [B, Hq, L, D]; k, v [B, Hkv, N, D], last dimension contiguous, bf16 or fp16 on one GPU. globals_: int64 [G] or
     [B, G], sorted positions on the same GPU, filled up with NO_WINDOW. offsets, counts: int32 [B] (0 and L where None):
-    rows from counts[b] on are padding and give 0. `planned` replaces globals_, offsets, counts and tile. `apart`:
-    the bank as queries [B, Hq, L, D], keys and values [B, Hkv, G, D], contiguous, of other rotations. `softcap` 0 is none; sinks [Hq] join the softmax as one more score without a value. Returns out [B, L, Hq, D] and, if asked for,
-    the natural log-sum-exp float32 [B, Hq, L].
+    rows from counts[b] on are padding and give 0. `planned` replaces globals_, offsets, counts and tile. `apart`: the
+    bank as queries [B, Hq, L, D], keys and values [B, Hkv, G, D], contiguous, of other rotations. `softcap` 0 is none;
+    sinks [Hq] join the softmax as one more score without a value. Returns out [B, L, Hq, D] and, if asked for, the
+    natural log-sum-exp float32 [B, Hq, L].
     """
     batch, heads, length, dim = q.shape
     kv_heads = k.shape[1]

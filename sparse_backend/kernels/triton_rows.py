@@ -6,6 +6,9 @@ by their log-sum-exp. Instead of all keys, lists of key blocks can be given, one
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import torch
 import triton
 import triton.language as tl
@@ -15,13 +18,15 @@ BLOCK = 128  # keys in a listed block
 _PROGRAMS = 264  # two for each multiprocessor of an H100
 
 
-@triton.jit(do_not_specialize=["length", "keys", "first", "listed", "splits", "window", "ahead"])  # one compilation for all contexts
+@triton.jit(
+    do_not_specialize=["length", "keys", "first", "listed", "splits", "window", "ahead"]
+)  # one compilation for all contexts
 def _split(
-    Q, K, V, BLOCKS, COUNTS, PART, TOP,
+    Q, K, V, BLOCKS, COUNTS, PLACE, PART, TOP,
     sqb, sqh, sql, skb, skh, skn, svb, svh, svn,
     length, keys, first, listed, splits, scale, cap, window, ahead,
     GROUP: tl.constexpr, D: tl.constexpr, BD: tl.constexpr, BM: tl.constexpr, BN: tl.constexpr,
-    LISTS: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr, STAGES: tl.constexpr,
+    LISTS: tl.constexpr, PLACED: tl.constexpr, SOFTCAP: tl.constexpr, WINDOW: tl.constexpr, STAGES: tl.constexpr,
 ):  # fmt: skip
     split, kv, batch = tl.program_id(0) % splits, tl.program_id(1), tl.program_id(2)
     tile = tl.program_id(0) // splits
@@ -46,14 +51,15 @@ def _split(
     names = BLOCKS + (batch * kv_heads + kv).to(tl.int64) * listed
     factor = scale * 1.4426950408889634
     col = tl.arange(0, BN)
-    last = first + local
+    start_at = tl.load(PLACE).to(tl.int32) if PLACED else first
+    last = start_at + local
     for i in tl.range(split * share, tl.minimum(split * share + share, count), num_stages=STAGES):
         if LISTS:
             start = tl.load(names + i) * BN
         else:
             start = i * BN
         index = start + col
-        there = (index < keys) & (index < first + length)
+        there = (index < keys) & (index < start_at + length)
         at = index.to(tl.int64)
         k = tl.load(k_base + at[None, :] * skn + dim[:, None], mask=inside[:, None] & there[None, :], other=0.0)
         v = tl.load(v_base + at[:, None] * svn + dim[None, :], mask=inside[None, :] & there[:, None], other=0.0)
@@ -100,6 +106,19 @@ def _merge(PART, TOP, OUT, LSE, rows, splits, length, D: tl.constexpr, BD: tl.co
     tl.store(LSE + row, tl.where(seen, (safe + tl.log2(divisor)) / 1.4426950408889634, float("-inf")))
 
 
+class Piece(NamedTuple):
+    """Rows against one run of keys: q [B, Hq, L, D]; k, v [B, Hkv, N, D]; see `rows` for the rest."""
+
+    q: Tensor
+    k: Tensor
+    v: Tensor
+    first: int
+    ahead: int = 0
+    blocks: Tensor | None = None
+    counts: Tensor | None = None
+    place: Tensor | None = None  # integer [1] on the GPU: `first`, where it is known there only
+
+
 def rows(
     q: Tensor,
     k: Tensor,
@@ -122,33 +141,46 @@ def rows(
     nothing gives 0 and -inf. `softcap` 0 is none. With a `window`, query i stands at ahead + i (first + i, or further
     where other keys lie between) and sees the last `window` positions only.
     """
+    return pieces([Piece(q, k, v, first, ahead, blocks, counts)], scale, splits=splits, softcap=softcap, window=window)
+
+
+def pieces(
+    given: Sequence[Piece], scale: float, *, splits: int | None = None, softcap: float = 0.0, window: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """The same for one softmax over the keys of several pieces, whose queries may be rotated differently."""
+    q, k = given[0].q, given[0].k
     batch, heads, length, dim = q.shape
-    kv_heads, keys = k.shape[1], k.shape[2]
+    kv_heads, device = k.shape[1], q.device
     group = heads // kv_heads
     packed = length * group
     height = min(64, max(16, triton.next_power_of_2(packed)))
     tiles = -(-packed // height)
-    most = -(-keys // BLOCK) if blocks is None else blocks.shape[2]
-    if splits is None:
-        splits = max(1, min(most, _PROGRAMS // (tiles * kv_heads * batch)))
-    part = torch.empty(splits, batch, heads, length, dim, dtype=torch.float32, device=q.device)
-    top = torch.empty(splits, batch, heads, length, dtype=torch.float32, device=q.device)
-    out = torch.empty(batch, heads, length, dim, dtype=q.dtype, device=q.device)
-    lse = torch.empty(batch, heads, length, dtype=torch.float32, device=q.device)
-    names = q if blocks is None else blocks.contiguous()
-    sizes = q if counts is None else counts.contiguous()
-    if blocks is not None and counts is None:
-        sizes = torch.full((batch, kv_heads), most, dtype=torch.int32, device=q.device)
+    programs = max(1, _PROGRAMS // (tiles * kv_heads * batch))
+    most = [-(-one.k.shape[2] // BLOCK) if one.blocks is None else one.blocks.shape[2] for one in given]
+    shares = [splits or max(1, min(count, programs)) for count in most]
+    part = torch.empty(sum(shares), batch, heads, length, dim, dtype=torch.float32, device=device)
+    top = torch.empty(sum(shares), batch, heads, length, dtype=torch.float32, device=device)
+    out = torch.empty(batch, heads, length, dim, dtype=q.dtype, device=device)
+    lse = torch.empty(batch, heads, length, dtype=torch.float32, device=device)
     width = triton.next_power_of_2(dim)
     stages = 3 if width <= 128 else 1  # what 227 KB of shared memory hold
-    _split[(tiles * splits, kv_heads, batch)](
-        q, k, v, names, sizes, part, top,
-        *q.stride()[:3], *k.stride()[:3], *v.stride()[:3],
-        length, keys, first, most, splits, scale, softcap, 0 if window is None else window, ahead,
-        GROUP=group, D=dim, BD=width, BM=height, BN=BLOCK,
-        LISTS=blocks is not None, SOFTCAP=softcap > 0, WINDOW=window is not None, STAGES=stages, num_warps=4, num_stages=stages,
-    )  # fmt: skip
+    low = 0
+    for one, count, share in zip(given, most, shares, strict=True):
+        names = q if one.blocks is None else one.blocks.contiguous()
+        sizes = q if one.counts is None else one.counts.contiguous()
+        if one.blocks is not None and one.counts is None:
+            sizes = torch.full((batch, kv_heads), count, dtype=torch.int32, device=device)
+        _split[(tiles * share, kv_heads, batch)](
+            one.q, one.k, one.v, names, sizes, q if one.place is None else one.place, part[low:], top[low:],
+            *one.q.stride()[:3], *one.k.stride()[:3], *one.v.stride()[:3],
+            length, one.k.shape[2], one.first, count, share, scale, softcap, window or 0, one.ahead,
+            GROUP=group, D=dim, BD=width, BM=height, BN=BLOCK,
+            LISTS=one.blocks is not None, PLACED=one.place is not None, SOFTCAP=softcap > 0,
+            WINDOW=window is not None, STAGES=stages,
+            num_warps=4, num_stages=stages,
+        )  # fmt: skip
+        low += share
     _merge[(batch * heads * length,)](
-        part, top, out, lse, batch * heads * length, splits, length, D=dim, BD=width, num_warps=4
+        part, top, out, lse, batch * heads * length, low, length, D=dim, BD=width, num_warps=4
     )
     return out, lse

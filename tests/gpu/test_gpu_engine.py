@@ -52,10 +52,10 @@ def test_global_rows_and_their_probabilities() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(heads, 900, 64, device="cuda", dtype=torch.bfloat16) for heads in (6, 2, 2))
     parts = [(k[:, :500], v[:, :500]), (k[:, 500:860], v[:, 500:860]), (k[:, 860:], v[:, 860:])]
-    ours, weights = global_attention(q[:, -9:], parts, impl=Impl.TRITON, probabilities=True)
+    ours, weights = global_attention(q[:, -9:], parts, impl=Impl.TRITON, probabilities=9)
     on_cpu = [tuple(x.cpu().double() for x in part) for part in parts]
     exact, wanted = global_attention(
-        q[:, -9:].cpu().double(), [(a, b) for a, b in on_cpu], impl=Impl.REFERENCE, probabilities=True
+        q[:, -9:].cpu().double(), [(a, b) for a, b in on_cpu], impl=Impl.REFERENCE, probabilities=9
     )
     assert float((ours.cpu().double() - exact).norm() / exact.norm()) < 8e-3
     assert weights is not None and wanted is not None

@@ -1,0 +1,42 @@
+"""What the engine gives back: a text that was read, an answer that is finished."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from sparse_backend.requests import Finish
+from sparse_backend.segment import Segment
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What reading a document gave: `cached_tokens` of the segment's tokens did not have to be read again.
+
+    `seconds` for all of it, `save_s` of them for writing the segment to disk.
+    """
+
+    segment: Segment
+    cached_tokens: int
+    seconds: float
+    save_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A finished answer. `evidence`: float32 [len(token_ids), len(context)], attention mass per generated token.
+
+    `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
+    token looked at the whole context; else at `looked_at` tokens of it, per layer and key head.
+    """
+
+    token_ids: tuple[int, ...]
+    finish: Finish
+    context_tokens: int
+    cached_tokens: int
+    first_token_s: float
+    total_s: float
+    evidence: Tensor
+    exact: bool = True
+    looked_at: int = 0
