@@ -273,9 +273,9 @@ class HeadLook(Evidence):
         """See Evidence."""
         self._count = rows
 
-    def wants(self, layer: int) -> bool:
+    def wanted(self, layer: int) -> int:
         """See Evidence."""
-        return True
+        return self._count
 
     def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
         """See Evidence."""
