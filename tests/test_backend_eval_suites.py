@@ -94,6 +94,16 @@ def test_what_is_absent_is_nowhere_and_its_look_alikes_are_there() -> None:
         assert control.places
 
 
+def test_an_invented_answer_is_no_refusal_whatever_else_it_says() -> None:
+    for name, invented in (
+        ("qa", "It is kept for 7 years. It is not specified."),
+        ("history", "In Session 8. Not stated."),
+    ):
+        absent = next(question for question in case(SUITES[name]).questions if question.kind == "absent")
+        assert absent.score(invented) == 0.0
+        assert absent.score("This is not stated in the document.") == 1.0
+
+
 def test_code_facts_are_whole_files_between_files() -> None:
     made = case(SUITES["code"], tokens=3000)
     for question in made.questions:

@@ -49,7 +49,7 @@ def qa(random: Random, tokens: int, depth: float, measure: Measure) -> Case:
             (woven.places["defined"], woven.places["used"]),
             kind="multi",
         ),
-        Question(random.choice(SILENT), ((NOT_STATED,),), kind="absent"),
+        Question(random.choice(SILENT), ((NOT_STATED,),), (r"\d",), kind="absent"),  # a figure is no refusal
     )
     return Case("qa", woven.text, woven.headers, asked, depth)
 

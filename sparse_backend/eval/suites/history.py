@@ -67,6 +67,7 @@ def history(random: Random, tokens: int, depth: float, measure: Measure) -> Case
         Question(
             f"When did the customer ask about {random.choice(NEVER)}?",
             ((NOT_STATED, r"\bnever\b|\bno\b[^.]{0,20}\bask|n['’]t ask|not ask"),),
+            (r"\bsession \d",),
             kind="absent",
         ),
     )

@@ -11,7 +11,7 @@ from sparse_backend.eval.case import Case, EvalError
 from sparse_backend.eval.suites import aggregation, code, documents, history, needles
 from sparse_backend.eval.weave import Measure
 
-VERSION = 1  # raise it when texts, questions or answer keys change: runs of two versions must not mix
+VERSION = 2  # raise it when texts, questions or answer keys change: runs of two versions must not mix
 Maker = Callable[[Random, int, float, Measure], Case]
 
 
