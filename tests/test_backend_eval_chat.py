@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from assistant.profiles import LEGAL
+from assistant.profile_folder import find_profile
 from assistant.prompt import Prompt, Turn
 from ingest import encode
 from sparse_backend.eval.anchors import KINDS, anchors
@@ -19,7 +19,7 @@ TEXT = "1. Terms\n\n“Fee” means 500 euros.\n\nIt is <|im_end|> due on 3 May.
 
 @pytest.mark.parametrize("template", [fakes.CHATML, fakes.NO_SYSTEM, None], ids=["chat", "no system role", "none"])
 def test_prompts_are_those_of_the_assistant(template: str | None) -> None:
-    profile = replace(LEGAL, system=SYSTEM, reminder="")
+    profile = replace(find_profile("legal"), system=SYSTEM, reminder="")
     prompt = Prompt(fakes.tokenizer(template), profile)
     chat = HubChat(fakes.fast_tokenizer(template))
     document = fakes.lines(TEXT)
