@@ -60,14 +60,15 @@ def ensure_embedded(models: Path) -> Path:
     partial = models / f"{NAME}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
     logger.warning("Unpacking the embedded model %s (once, about half a minute)", NAME)
     try:
-        _convert(gguf, partial)
+        unpack(gguf, partial)
         _publish(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return target
 
 
-def _convert(gguf: Path, folder: Path) -> None:
+def unpack(gguf: Path, folder: Path) -> None:
+    """Writes the weights of a GGUF file as bf16 safetensors, with the tokenizer, into `folder`."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # slow to import, needed once
 
     options: dict[str, Any] = {"gguf_file": gguf.name}

@@ -1,4 +1,4 @@
-"""Rows made by worker processes, always in the same order: row i is a function of the seed and i alone."""
+"""Batches made by worker processes, always in the same order: number i is a function of the seed and i alone."""
 
 from __future__ import annotations
 
@@ -6,31 +6,16 @@ import multiprocessing
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
-from sparse_backend.train.blocks import block_states
-from sparse_backend.train.packing import Row
-
-Make = Callable[[int], Row]
-Ready = tuple[Row, NDArray[np.uint8]]
-"""A row and its block states."""
-
-
-def in_process(make: Make, start: int) -> Iterator[Ready]:
-    """The rows from number `start` on, made when asked for."""
-    for index in count(start):
-        row = make(index)
-        yield row, block_states(row)
+T = TypeVar("T")
 
 
 @contextmanager
-def by_workers(make: Make, start: int, workers: int, ahead: int = 4) -> Iterator[Iterator[Ready]]:
-    """The same rows from `workers` forked processes, each at most `ahead` rows ahead; they end with the context.
+def by_workers(make: Callable[[int], T], start: int, workers: int, ahead: int = 4) -> Iterator[Iterator[T]]:
+    """make(start), make(start + 1), … from `workers` forked processes, each at most `ahead` ahead.
 
-    Fork them before a GPU is touched. A worker that fails ends the stream with RuntimeError.
+    Fork them before a GPU is touched; they end with the context. One that fails ends the stream with RuntimeError.
     """
     context: Any = multiprocessing.get_context("fork")
     queues = [context.Queue(ahead) for _ in range(workers)]
@@ -47,20 +32,19 @@ def by_workers(make: Make, start: int, workers: int, ahead: int = 4) -> Iterator
             process.terminate()
 
 
-def _work(make: Make, start: int, step: int, queue: Any) -> None:
+def _work(make: Callable[[int], T], start: int, step: int, queue: Any) -> None:
     try:
         for index in count(start, step):
-            row = make(index)
-            queue.put((row, block_states(row)))
+            queue.put((make(index), ""))
     except BaseException as error:
-        queue.put(f"{type(error).__name__}: {error}")
+        queue.put((None, f"{type(error).__name__}: {error}"))
         raise
 
 
-def _in_turn(queues: list[Any]) -> Iterator[Ready]:
+def _in_turn(queues: list[Any]) -> Iterator[Any]:
     while True:
         for queue in queues:
-            made = queue.get()
-            if isinstance(made, str):
-                raise RuntimeError(f"a data worker stopped: {made}")
+            made, wrong = queue.get()
+            if wrong:
+                raise RuntimeError(f"a data worker stopped: {wrong}")
             yield made

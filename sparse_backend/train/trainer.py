@@ -19,7 +19,8 @@ from torch.utils.checkpoint import checkpoint
 
 from sparse_backend.train.network import Reader, Turns
 from sparse_backend.train.packing import PAD, Row
-from sparse_backend.train.stream import Ready
+import numpy as np
+from numpy.typing import NDArray
 
 EARLY, COMPILING = 8, 4.0  # among a call's first steps, one that takes more seconds than this compiled something
 CHUNK = 4096  # learnt tokens whose logits stand in memory at once
@@ -97,7 +98,7 @@ class Trainer:
         self.optimiser.zero_grad(set_to_none=True)
         return loss.detach(), count
 
-    def run(self, rows: Iterator[Ready], seconds: float, say: Say, every: int = 25) -> None:
+    def run(self, rows: Iterator[tuple[Row, NDArray[np.uint8]]], seconds: float, say: Say, every: int = 25) -> None:
         """Trains for `seconds`, or to the schedule's end. The schedule does not count what compilation takes."""
         begin = mark = last = time.monotonic()
         recent: deque[Tensor] = deque(maxlen=every)
