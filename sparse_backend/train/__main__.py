@@ -22,6 +22,7 @@ def main() -> None:
     base = steps.add_parser("base", help="the embedded model's GGUF file -> a folder of bf16 weights")
     base.add_argument("parts", type=Path, nargs="+", help="the file, or its parts in order")
     base.add_argument("--base", type=Path, required=True)
+    base.add_argument("--tokenizer", type=Path, required=True, help="folder with tokenizer.json")
     base.set_defaults(run=commands.base)
 
     show = steps.add_parser("show", help="documents, questions and answers as the model sees them")

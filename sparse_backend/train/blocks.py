@@ -5,6 +5,8 @@ All from the ends of the blocks, without any object of tokens × tokens.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,10 +52,10 @@ def block_states(row: Row) -> NDArray[np.uint8]:
         inside = any_text[:, None] & any_text[None] & (nearest < wide.high[:, None])
         asks = any_tail[:, None] & (near_text[None] | _meet(tail, tail))
         main = np.where(shared & earlier & (inside | asks), MASKED, NONE).astype(np.uint8)
-        one = (doc.low == doc.high)[:, None] & (doc.low == doc.high)[None] & (doc.low[:, None] == doc.low[None])
+        one: Any = (doc.low == doc.high)[:, None] & (doc.low == doc.high)[None] & (doc.low[:, None] == doc.low[None])
         past = at[None] < at[:, None]
         farthest = at[:, None] - at[None] + (BLOCK - 1)
-        whole = all_text[:, None] & (farthest < wide.low[:, None])
+        whole: Any = all_text[:, None] & (farthest < wide.low[:, None])
         whole |= all_tail[:, None] & ~_any(is_far)[:, None]
         main[one & past & all_text[None] & whole] = WHOLE
         # gathered keys

@@ -39,4 +39,8 @@ def check_kernel(row: Row, states: Any, *, repeat: bool, sample: int = 200) -> d
         worst = max(worst, float((out[:, chosen].float() - wanted).abs().max() / wanted.std()))
     if not worst < 0.1:
         raise RuntimeError(f"the kernel differs from the rule by {worst:.3f} deviations")
-    return {"kernel_error": round(worst, 4), "far": bool(row.shape.selected), "check_s": round(time.monotonic() - begin, 1)}
+    return {
+        "kernel_error": round(worst, 4),
+        "far": bool(row.shape.selected),
+        "check_s": round(time.monotonic() - begin, 1),
+    }

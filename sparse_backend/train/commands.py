@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import hashlib
 import json
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,8 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
+from sparse_backend.embedded import SHA256
+from sparse_backend.reader_delta import BASE_HASH, apply, make, weights_hash
 from sparse_backend.train import trainer as training
 from sparse_backend.train.network import Reader, Sizes
 from sparse_backend.train.packing import RowShape
@@ -37,20 +41,22 @@ def collect(options: argparse.Namespace) -> None:
 
 
 def base(options: argparse.Namespace) -> None:
-    """The GGUF file, given whole or in parts, unpacked to bf16 as the app does it."""
-    from sparse_backend.embedded import FILE, SHA256, unpack
-
-    import hashlib
+    """The GGUF file, given whole or in parts, unpacked to bf16; the tokenizer is copied beside it."""
+    from sparse_backend.train.base import unpack
 
     options.base.mkdir(parents=True, exist_ok=True)
-    if (options.base / "config.json").exists():
+    if (options.base / "tokenizer.json").exists():
         return
-    joined = options.base.parent / FILE
+    joined = options.base / "model.gguf"
     joined.write_bytes(b"".join(part.read_bytes() for part in options.parts))
-    if hashlib.sha256(joined.read_bytes()).hexdigest() != SHA256:
-        raise SystemExit(f"{joined} is not the embedded model this version expects")
-    unpack(joined, options.base)
+    with joined.open("rb") as stream:
+        if hashlib.file_digest(stream, "sha256").hexdigest() != SHA256:
+            raise SystemExit("the parts do not make the embedded model that this version expects")
+    found = weights_hash(unpack(joined, options.base, Sizes()))
     joined.unlink()
+    if found != BASE_HASH:
+        raise SystemExit(f"the weights came out as {found}, not as the app unpacks them")
+    shutil.copy(options.tokenizer / "tokenizer.json", options.base)
 
 
 def show(options: argparse.Namespace) -> None:
@@ -67,7 +73,7 @@ def show(options: argparse.Namespace) -> None:
 
 
 def smoke(options: argparse.Namespace) -> None:
-    """A few steps of each kind of row on random weights, and the kernel against the rule: speed, memory, compilation."""
+    """A few steps of each kind of row on random weights, and the kernel against the rule: speed and memory."""
     from sparse_backend.train.check import check_kernel
 
     mix = _mix(options, options.tokens)
@@ -96,8 +102,9 @@ def train(options: argparse.Namespace) -> None:
         trainer.run(rows, options.seconds, say)
     begin = time.monotonic()
     training.save(trainer, options.state)
-    say({"saved_in_s": round(time.monotonic() - begin, 1), "step": trainer.progress.step, "learnt": trainer.progress.learnt,
-         "tokens": trainer.progress.tokens, "seconds": round(trainer.progress.seconds, 1)})  # fmt: skip
+    done = trainer.progress
+    say({"saved_in_s": round(time.monotonic() - begin, 1), "step": done.step, "learnt": done.learnt})
+    say({"tokens": done.tokens, "seconds": round(done.seconds, 1)})
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -110,9 +117,10 @@ def evaluate(options: argparse.Namespace) -> None:
         state = load_file(options.state / "state.safetensors")
         weights = {key.removeprefix("weight."): value for key, value in state.items() if key.startswith("weight.")}
     elif options.reader:
-        from sparse_backend.reader_delta import apply
-
-        weights = {name: value.float() for name, value in apply(load_file(options.base / "model.safetensors"), options.reader).items()}
+        weights = {
+            name: value.float()
+            for name, value in apply(load_file(options.base / "model.safetensors"), options.reader).items()
+        }
     reader.fill(weights)
     mix = dataclasses.replace(_mix(options, 65536), held_out=True)
     say = _log(options.out, f"evaluate-{options.name}")
@@ -123,8 +131,6 @@ def evaluate(options: argparse.Namespace) -> None:
 
 def adapter(options: argparse.Namespace) -> None:
     """Writes the difference between a training state and the base model."""
-    from sparse_backend.reader_delta import make
-
     state = load_file(options.state / "state.safetensors")
     trained = {key.removeprefix("weight."): value for key, value in state.items() if key.startswith("weight.")}
     print(json.dumps(make(load_file(options.base / "model.safetensors"), trained, options.out, bits=options.bits)))

@@ -34,7 +34,16 @@ class Asker:
         self._device = reader.embedding.device
 
     @torch.inference_mode()
-    def answer(self, cache: Cache, starts: list[int], lengths: list[int], questions: list[list[tuple[int, ...]]], end: int, *, far: bool) -> list[list[list[int]]]:
+    def answer(
+        self,
+        cache: Cache,
+        starts: list[int],
+        lengths: list[int],
+        questions: list[list[tuple[int, ...]]],
+        end: int,
+        *,
+        far: bool,
+    ) -> list[list[list[int]]]:
         """Token ids of the answers, without the end token: one list per document and question.
 
         `starts`, `lengths`: where the documents stand in the row.
@@ -47,7 +56,9 @@ class Asker:
         for index, one in enumerate(flat):
             ids[index, : len(one)] = torch.tensor(one, device=self._device)
         document = _Documents(self, cache, starts, lengths, many, far, longest + NEW_TOKENS)
-        hidden = document.forward(ids[:, :longest], torch.arange(longest, device=self._device).expand(len(flat), -1), sizes)
+        hidden = document.forward(
+            ids[:, :longest], torch.arange(longest, device=self._device).expand(len(flat), -1), sizes
+        )
         last = hidden[torch.arange(len(flat), device=self._device), sizes - 1]
         done = torch.zeros(len(flat), dtype=torch.bool, device=self._device)
         made: list[Tensor] = []
@@ -64,7 +75,9 @@ class Asker:
 
 
 class _Documents:
-    def __init__(self, asker: Asker, cache: Cache, starts: list[int], lengths: list[int], many: int, far: bool, room: int) -> None:
+    def __init__(
+        self, asker: Asker, cache: Cache, starts: list[int], lengths: list[int], many: int, far: bool, room: int
+    ) -> None:
         self._reader, self._sizes, self._cache = asker._reader, asker._sizes, cache
         device = asker._device
         self._docs, self._many, self._far = len(starts), many, far
@@ -92,7 +105,7 @@ class _Documents:
         n, t = ids.shape
         places = self._behind[:, None] + at
         turned = Angles.at(places.reshape(-1), z)
-        for index, (first, wq, wk, wv, wo, second, gate, up, down) in enumerate(reader.layers):
+        for index, (first, wq, wk, wv, wo, second, gate, up, down) in enumerate(reader.stack):
             h = rms(x, first, z.epsilon)
             q = mul(h, wq).view(n * t, z.heads, z.head_dim)
             k = mul(h, wk).view(n * t, z.kv_heads, z.head_dim)
@@ -100,7 +113,13 @@ class _Documents:
             rows = torch.arange(n, device=ids.device)[:, None].expand(-1, t)
             self._tail_k[index][rows, at] = rotate(k, *turned.pair).view(n, t, z.kv_heads, z.head_dim)
             self._tail_v[index][rows, at] = v
-            out = self._attend(index, q.view(n, t, z.heads, z.head_dim), rotate(q, *turned.pair).view(n, t, z.heads, z.head_dim), at, sizes)
+            out = self._attend(
+                index,
+                q.view(n, t, z.heads, z.head_dim),
+                rotate(q, *turned.pair).view(n, t, z.heads, z.head_dim),
+                at,
+                sizes,
+            )
             x = x + mul(out, wo)
             h = rms(x, second, z.epsilon)
             x = x + mul(F.silu(mul(h, gate)) * mul(h, up), down)
@@ -111,7 +130,11 @@ class _Documents:
         n, t = q.shape[:2]
         group = z.heads // z.kv_heads
         # [n, kv, group * t, D]
-        rows = q.view(n, t, z.kv_heads, group, z.head_dim).permute(0, 2, 3, 1, 4).reshape(n, z.kv_heads, group * t, z.head_dim)
+        rows = (
+            q.view(n, t, z.kv_heads, group, z.head_dim)
+            .permute(0, 2, 3, 1, 4)
+            .reshape(n, z.kv_heads, group * t, z.head_dim)
+        )
         scale = z.head_dim**-0.5
         if self._far:
             if layer not in self._chosen:
@@ -121,10 +144,18 @@ class _Documents:
             behind = behind.masked_fill(~valid[:, :, None], float("-inf"))
         else:
             keys, values = self._document(layer)
-            wide = rows.view(self._docs, self._many, z.kv_heads, group * t, z.head_dim).transpose(1, 2).reshape(self._docs, z.kv_heads, -1, z.head_dim)
+            wide = (
+                rows.view(self._docs, self._many, z.kv_heads, group * t, z.head_dim)
+                .transpose(1, 2)
+                .reshape(self._docs, z.kv_heads, -1, z.head_dim)
+            )
             behind = torch.matmul(wide, keys.transpose(-1, -2)).float() * scale
             behind = behind.masked_fill(~self._valid[:, None, None], float("-inf"))
-            behind = behind.view(self._docs, z.kv_heads, self._many, group * t, -1).transpose(1, 2).reshape(n, z.kv_heads, group * t, -1)
+            behind = (
+                behind.view(self._docs, z.kv_heads, self._many, group * t, -1)
+                .transpose(1, 2)
+                .reshape(n, z.kv_heads, group * t, -1)
+            )
         tail_k, tail_v = self._tail_k[layer].transpose(1, 2), self._tail_v[layer].transpose(1, 2)
         own = torch.matmul(rows, tail_k.transpose(-1, -2)).float() * scale
         seen = torch.arange(own.shape[-1], device=q.device)[None, None] <= at[:, :, None]  # [n, t, room]
@@ -135,7 +166,11 @@ class _Documents:
         if self._far:
             out = out + torch.matmul(near, values)
         else:
-            wide = near.view(self._docs, self._many, z.kv_heads, group * t, -1).transpose(1, 2).reshape(self._docs, z.kv_heads, -1, near.shape[-1])
+            wide = (
+                near.view(self._docs, self._many, z.kv_heads, group * t, -1)
+                .transpose(1, 2)
+                .reshape(self._docs, z.kv_heads, -1, near.shape[-1])
+            )
             read = torch.matmul(wide, values)
             out = out + read.view(self._docs, z.kv_heads, self._many, group * t, -1).transpose(1, 2).reshape(out.shape)
         return out.view(n, z.kv_heads, group, t, z.head_dim).permute(0, 3, 1, 2, 4).reshape(n, t, -1)
@@ -155,7 +190,7 @@ class _Documents:
     def _choose(self, layer: int, plain: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Keys and values of the chosen blocks, [n, kv, M, D], and which of the M places are filled."""
         z = self._sizes
-        n, t = plain.shape[:2]
+        t = plain.shape[1]
         group = z.heads // z.kv_heads
         real = torch.arange(t, device=plain.device)[None] < sizes[:, None]
         parts = []
@@ -168,11 +203,20 @@ class _Documents:
             keys = self._cache.keys[layer][self._index[doc]].transpose(0, 1)  # [kv, top, D]
             values = self._cache.values[layer][self._index[doc]].transpose(0, 1)
             here = slice(doc * self._many, (doc + 1) * self._many)
-            q = plain[here].view(self._many, t, z.kv_heads, group, z.head_dim).permute(2, 0, 1, 3, 4).reshape(z.kv_heads, -1, z.head_dim)
+            q = (
+                plain[here]
+                .view(self._many, t, z.kv_heads, group, z.head_dim)
+                .permute(2, 0, 1, 3, 4)
+                .reshape(z.kv_heads, -1, z.head_dim)
+            )
             scores = torch.matmul(q, keys.transpose(1, 2)).float() * z.head_dim**-0.5
             scores = scores.masked_fill(~self._valid[doc], float("-inf")).softmax(-1)
             scores = scores.view(z.kv_heads, self._many, t, group, top) * real[here][None, :, :, None, None]
-            mass = F.pad(scores.sum((2, 3)), (0, blocks * SELECT_BLOCK - top)).view(z.kv_heads, self._many, blocks, SELECT_BLOCK).sum(-1)
+            mass = (
+                F.pad(scores.sum((2, 3)), (0, blocks * SELECT_BLOCK - top))
+                .view(z.kv_heads, self._many, blocks, SELECT_BLOCK)
+                .sum(-1)
+            )
             last = int(self._length[doc] - 1) // SELECT_BLOCK
             mass[..., [0, last, max(0, last - 1)]] = float("inf")
             mass[..., last + 1 :] = -1.0
@@ -185,4 +229,8 @@ class _Documents:
             low, high = k.float().chunk(2, -1)
             k = torch.cat([low * angles.cos - high * angles.sin, high * angles.cos + low * angles.sin], -1).to(k.dtype)
             parts.append((k, v, filled.transpose(0, 1)))
-        return torch.cat([k for k, _, _ in parts]), torch.cat([v for _, v, _ in parts]), torch.cat([f for _, _, f in parts])
+        return (
+            torch.cat([k for k, _, _ in parts]),
+            torch.cat([v for _, v, _ in parts]),
+            torch.cat([f for _, _, f in parts]),
+        )

@@ -29,7 +29,12 @@ def judge(gold: Gold, answer: str, text: str) -> dict[str, bool]:
     quote = rest.partition("\n(")[0].strip()
     refused = short.strip().startswith(NOT_STATED[:10])
     if not gold.quote:
-        return {"right": refused if gold.answer == NOT_STATED else not refused, "proved": False, "refused": refused, "form": not rest}
+        return {
+            "right": refused if gold.answer == NOT_STATED else not refused,
+            "proved": False,
+            "refused": refused,
+            "form": not rest,
+        }
     wanted, given = _WORD.findall(gold.answer.lower()), _WORD.findall(short.lower())
     shared = sum((Counter(wanted) & Counter(given)).values())
     near = 2 * shared / max(1, len(wanted) + len(given))
@@ -66,12 +71,18 @@ class Judge:
             self._reader.to("cuda")
             asker = Asker(self._reader)
             for sheet, made in zip(sheets, papers, strict=False):
-                self._paper(made, asker, table, examples)
+                if made is not None and made.texts:
+                    self._paper(made, asker, table, examples)
                 if time.monotonic() - begin > seconds:
                     self._say({"stopped_before_the_end_at": sheet.label})
                     break
         for label, counts in sorted(table.items()):
-            self._say({"what": label, **{key: f"{counts[key]}/{counts['all']}" for key in ("right", "proved", "refused", "form")}})
+            self._say(
+                {
+                    "what": label,
+                    **{key: f"{counts[key]}/{counts['all']}" for key in ("right", "proved", "refused", "form")},
+                }
+            )
         for example in examples[:60]:
             self._say(example)
         self._say({"evaluation_s": round(time.monotonic() - begin, 1)})
@@ -86,7 +97,9 @@ class Judge:
             cache.values.append(v)
 
         ids = torch.as_tensor(row.ids).long().cuda()
-        self._reader(ids, Turns.of(row, self._reader.sizes, "cuda"), masks_of(row, "cuda", made.states), self._layer, keep)
+        self._reader(
+            ids, Turns.of(row, self._reader.sizes, "cuda"), masks_of(row, "cuda", made.states), self._layer, keep
+        )
         starts = row.starts.tolist()
         lengths = [int((row.doc == number).sum()) for number in range(len(starts))]
         assert (row.doc != PAD).sum() == sum(lengths)
@@ -99,7 +112,14 @@ class Judge:
                 score = judge(gold, answer, text)
                 self._count(made.label, gold, score, table)
                 if not score["right"] and len(examples) < 200:
-                    examples.append({"family": f"{made.label}: {gold.family}", "question": gold.question, "gold": gold.answer, "given": answer})
+                    examples.append(
+                        {
+                            "family": f"{made.label}: {gold.family}",
+                            "question": gold.question,
+                            "gold": gold.answer,
+                            "given": answer,
+                        }
+                    )
 
     def _count(self, label: str, gold: Gold, score: dict[str, bool], table: dict[str, Counter[str]]) -> None:
         answerable = "answerable" if gold.quote else "unanswerable" if gold.answer == NOT_STATED else "chat"

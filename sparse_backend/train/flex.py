@@ -25,8 +25,7 @@ def _mask(row: Row, states: Tensor, kind: int, device: str) -> BlockMask:
     some, some_at = _listed(states == MASKED)
     whole, whole_at = _listed(states == WHOLE)
     return BlockMask.from_kv_blocks(
-        some, some_at, whole, whole_at, BLOCK_SIZE=BLOCK, mask_mod=Visibility.of(row, kind, device).rule(),
-        seq_lengths=(row.shape.tokens, row.shape.keys),
+        some, some_at, whole, whole_at, BLOCK_SIZE=BLOCK, mask_mod=Visibility.of(row, kind, device).rule()
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -99,16 +99,19 @@ class Reader(nn.Module):
         self.embedding = nn.Parameter(torch.randn(sizes.vocab, sizes.width) * 0.02, requires_grad=False)
         self.norm = nn.Parameter(torch.ones(sizes.width))
         self.layers = nn.ModuleList(
-            nn.ParameterList(
-                torch.ones(shape) if len(shape) == 1 else torch.randn(shape) * 0.02 for shape in shapes
-            )
+            nn.ParameterList(torch.ones(shape) if len(shape) == 1 else torch.randn(shape) * 0.02 for shape in shapes)
             for _ in range(sizes.layers)
         )
+
+    @property
+    def stack(self) -> list[tuple[Tensor, ...]]:
+        """Each layer's weights in the order of LAYER; the parameters themselves."""
+        return [tuple(cast(nn.ParameterList, layer)) for layer in self.layers]
 
     def named(self) -> dict[str, Tensor]:
         """Every weight under transformers' name; the tensors are the parameters themselves."""
         found: dict[str, Tensor] = {"model.embed_tokens.weight": self.embedding, "model.norm.weight": self.norm}
-        for index, layer in enumerate(self.layers):
+        for index, layer in enumerate(self.stack):
             for name, weight in zip(LAYER, layer, strict=True):
                 found[f"model.layers.{index}.{name}.weight"] = weight
         return found
@@ -133,11 +136,11 @@ class Reader(nn.Module):
         """
         x = self.embedding[ids].to(torch.bfloat16)
         count = len(self.layers)
-        for index, weights in enumerate(self.layers):
+        for index, weights in enumerate(self.stack):
             kind = 0 if index < (count + 1) // 2 else 1
             bank = turns.bank_query[kind].pair if turns.far else None
             extra = (turns.source, *turns.extra_key.pair, turns.bank)
-            x, k, v = layer(x, tuple(weights), turns.main.pair, bank, extra, allowed[kind], self.sizes)
+            x, k, v = layer(x, weights, turns.main.pair, bank, extra, allowed[kind], self.sizes)
             if keep is not None:
                 keep(index, k, v)
         return rms(x, self.norm, self.sizes.epsilon)

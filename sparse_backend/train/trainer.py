@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from sparse_backend.train.network import Reader, Turns
 from sparse_backend.train.packing import PAD, Row
-import numpy as np
-from numpy.typing import NDArray
 
 EARLY, COMPILING = 8, 4.0  # among a call's first steps, one that takes more seconds than this compiled something
 CHUNK = 4096  # learnt tokens whose logits stand in memory at once
@@ -92,7 +92,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self.schedule.rate(self.progress.step, seconds)
         loss, count = self.loss(row, states)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_(self.reader.parameters(), 1.0, foreach=True)
         self.optimiser.step()
         self.optimiser.zero_grad(set_to_none=True)
@@ -152,9 +152,7 @@ def save(trainer: Trainer, folder: Path) -> None:
     partial = folder / "state.partial"
     save_file(tensors, partial)
     progress = trainer.progress
-    (folder / "progress.json").write_text(
-        json.dumps({name: getattr(progress, name) for name in Progress.__slots__})
-    )
+    (folder / "progress.json").write_text(json.dumps({name: getattr(progress, name) for name in Progress.__slots__}))
     partial.replace(folder / "state.safetensors")
 
 

@@ -83,7 +83,9 @@ def ready(ask: Ask, given: Mapping[str, str]) -> bool:
     return all(slot in given for slot in slots)
 
 
-def locate(text: str, ask: Ask, given: dict[str, str], r: random.Random) -> tuple[tuple[int, int], tuple[int, int]] | None:
+def locate(
+    text: str, ask: Ask, given: dict[str, str], r: random.Random
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
     """The sentence of a filled `text` that proves the answer, and the words in it that do; None if there is none."""
     slots = _SLOT.findall(ask.answer)
     wanted = fill(ask.hold, given, r) if ask.hold else given[slots[0]] if slots else ""

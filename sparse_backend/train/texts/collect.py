@@ -31,7 +31,10 @@ DEFINITION = re.compile(
     r"(?:def|class|function|func|fn|interface|struct|enum|trait|impl|type|module|namespace) +\*?\w+.*$",
     re.MULTILINE,
 )
-_NUMBERED = re.compile(r"^(?:(?:\d+\.)+\d*|Section \d+[.\d]*|ARTICLE [IVX\d]+|Article \d+)[ .:–-]+[A-Z][^\n]{2,70}$|^[A-Z][A-Z ,&-]{6,60}$", re.MULTILINE)
+_NUMBERED = re.compile(
+    r"^(?:(?:\d+\.)+\d*|Section \d+[.\d]*|ARTICLE [IVX\d]+|Article \d+)[ .:–-]+[A-Z][^\n]{2,70}$|^[A-Z][A-Z ,&-]{6,60}$",
+    re.MULTILINE,
+)
 _MARKED = re.compile(r"^#{1,4} +\S[^\n]{1,80}$", re.MULTILINE)
 _UNDERLINED = re.compile(r"^(\S[^\n]{1,90})\n([=\-~^*\"'#+`:.])\2{2,}$", re.MULTILINE)
 BLOCKS = {"p", "div", "li", "tr", "table", "dt", "dd", "pre", "blockquote", "section", "ul", "ol", "dl", "br"}
@@ -136,7 +139,11 @@ def _unwrap(text: str) -> Iterator[str]:
     """Paragraphs of wrapped prose on one line each; lists, headings and indented text as they are."""
     for part in re.split(r"(\n\s*\n)", text):
         lines = part.split("\n")
-        prose = len(lines) > 1 and all(re.match(r"[A-Za-z(\"'`“]", line) for line in lines) and min(map(len, lines[:-1])) > 45
+        prose = (
+            len(lines) > 1
+            and all(re.match(r"[A-Za-z(\"'`“]", line) for line in lines)
+            and min(map(len, lines[:-1])) > 45
+        )
         yield " ".join(lines) if prose else part
 
 
@@ -169,13 +176,23 @@ def collect(folder: Path, out: Path, characters: dict[str, int], per_source: int
     for source in sorted(folder.iterdir()):
         taken: defaultdict[str, int] = defaultdict(int)
         digest = hashlib.sha256()
-        paths = sorted(path for path in source.rglob("*") if path.is_file() and path.suffix in CODE | PROSE and not path.is_symlink())
+        paths = sorted(
+            path
+            for path in source.rglob("*")
+            if path.is_file() and path.suffix in CODE | PROSE and not path.is_symlink()
+        )
         r.shuffle(paths)
         for path in paths[:FILES]:
-            if min(taken["prose"], taken["code"]) > per_source or (taken["prose"] > per_source and path.suffix not in CODE):
+            if min(taken["prose"], taken["code"]) > per_source or (
+                taken["prose"] > per_source and path.suffix not in CODE
+            ):
                 continue
             found = read(path)
-            if found is None or re.search(r"/(locale|translations?|min)/|\.min\.js|changelog|/(de|fr|ja|es|ru|it|pt|pl|nb|ko|zh|id|ar|cs|da|el|fa|hr|nl|ro|sv|tr|vi|hu|uk|hi)[-_/]", str(path), re.IGNORECASE):
+            if found is None or re.search(
+                r"/(locale|translations?|min)/|\.min\.js|changelog|/(de|fr|ja|es|ru|it|pt|pl|nb|ko|zh|id|ar|cs|da|el|fa|hr|nl|ro|sv|tr|vi|hu|uk|hi)[-_/]",
+                str(path),
+                re.IGNORECASE,
+            ):
                 continue
             text, headers, kind = found
             if kind == "prose" and COMMON.search(text[:1500]):

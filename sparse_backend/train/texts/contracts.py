@@ -37,7 +37,16 @@ _REFER = ("Subject to Section {n}, the parties shall cooperate in good faith on 
           "This provision is without prejudice to Section {n}.", "In case of conflict, Section {n} prevails over this provision.",
           "The rights granted here may be exercised only as provided in Section {n}.")  # fmt: skip
 
-HELD_OUT = ("audit", "royalties", "option to purchase", "key personnel", "probation", "source escrow", "data location", "milestones")
+HELD_OUT = (
+    "audit",
+    "royalties",
+    "option to purchase",
+    "key personnel",
+    "probation",
+    "source escrow",
+    "data location",
+    "milestones",
+)
 """Clauses that training never sees; evaluation asks about them too."""
 
 
@@ -66,7 +75,9 @@ def _terms() -> tuple[tuple[str, str], ...]:
     return tuple((line.split("|", 1)[0], line.split("|", 1)[1]) for line in lines)
 
 
-def contract(r: random.Random, characters: int, questions: int, filler: Sequence[str], *, held_out: bool = False) -> Page:
+def contract(
+    r: random.Random, characters: int, questions: int, filler: Sequence[str], *, held_out: bool = False
+) -> Page:
     """A contract of about `characters`, padded with paragraphs of `filler` (real legal text), and its questions.
 
     `held_out`: with the clauses that training never sees.
@@ -107,19 +118,36 @@ def _opening(draft: _Draft, first: str, second: str) -> None:
     text = intro
     for name, role in ((one, first), (other, second)):
         focus = (span[0] + text.find(name), span[0] + text.find(name) + len(name))
-        ask = r.choice((f"Who is the {role}?", f"Which company is the {role}?", f"name of the {role}", f"What is the full name of the {role}?", f"identity of {role.lower()}"))
+        ask = r.choice(
+            (
+                f"Who is the {role}?",
+                f"Which company is the {role}?",
+                f"name of the {role}",
+                f"What is the full name of the {role}?",
+                f"identity of {role.lower()}",
+            )
+        )
         if not draft.width:
             draft.asked.append(Asked(reword(ask, r), name, span, (focus[0],), "party", focus))
     if not draft.width:
         focus = (span[0] + text.find(day), span[0] + text.find(day) + len(day))
-        ask = r.choice(("What is the date of this agreement?", "When was the agreement made?", "date of the agreement", "As of which date was it entered into?"))
+        ask = r.choice(
+            (
+                "What is the date of this agreement?",
+                "When was the agreement made?",
+                "date of the agreement",
+                "As of which date was it entered into?",
+            )
+        )
         draft.asked.append(Asked(reword(ask, r), day, span, (focus[0],), "party", focus))
 
 
 def _paragraph(draft: _Draft, text: str) -> tuple[int, int]:
     """Writes a paragraph, wrapped where this contract is; its characters."""
     start = draft.writer.length
-    draft.writer.write(textwrap.fill(text, draft.width, break_on_hyphens=False, break_long_words=False) if draft.width else text)
+    draft.writer.write(
+        textwrap.fill(text, draft.width, break_on_hyphens=False, break_long_words=False) if draft.width else text
+    )
     end = draft.writer.length
     draft.writer.write("\n\n")
     return start, end
@@ -135,7 +163,11 @@ def _body(draft: _Draft, use: list[Entry], characters: int, filler: Sequence[str
         entries = [pool.pop() for _ in range(min(len(pool), r.randint(1, 6)))]
         if not entries and not filler:
             break
-        topic = r.choice(entries[0].headings) if entries else f"{r.choice(('Additional', 'Supplementary', 'General', 'Technical', 'Special'))} Provisions"
+        topic = (
+            r.choice(entries[0].headings)
+            if entries
+            else f"{r.choice(('Additional', 'Supplementary', 'General', 'Technical', 'Special'))} Provisions"
+        )
         if r.random() < 0.18 or article == 1:
             entries, topic = ([], "Definitions") if r.random() < 0.5 or article == 1 else (entries, topic)
         _article(draft, style, article, topic)
@@ -161,8 +193,17 @@ def _body(draft: _Draft, use: list[Entry], characters: int, filler: Sequence[str
 
 
 def _article(draft: _Draft, style: int, number: int, topic: str) -> None:
-    roman = ("I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX".split() + [str(n) for n in range(21, 200)])[number - 1]
-    head = (f"ARTICLE {roman} - {topic.upper()}", f"{number}. {topic.upper()}", f"Article {number} {topic}", f"{number}. {topic}", f"## {number}. {topic}")[style]
+    roman = (
+        "I II III IV V VI VII VIII IX X XI XII XIII XIV XV XVI XVII XVIII XIX XX".split()
+        + [str(n) for n in range(21, 200)]
+    )[number - 1]
+    head = (
+        f"ARTICLE {roman} - {topic.upper()}",
+        f"{number}. {topic.upper()}",
+        f"Article {number} {topic}",
+        f"{number}. {topic}",
+        f"## {number}. {topic}",
+    )[style]
     draft.writer.header(head, head.lstrip("# "))
     draft.writer.write("\n\n")
 
@@ -229,10 +270,22 @@ def _list(draft: _Draft, style: int, number: str) -> None:
         end = draft.writer.length
     draft.writer.write("\n")
     if r.random() < 0.5:
-        question = r.choice((f"How many {topic} are listed?", f"number of {topic}", f"Count the {topic}.")) if not topic.startswith(("contents", "work")) else f"How many items are listed under {topic}?"
+        question = (
+            r.choice((f"How many {topic} are listed?", f"number of {topic}", f"Count the {topic}."))
+            if not topic.startswith(("contents", "work"))
+            else f"How many items are listed under {topic}?"
+        )
         answer = capital(number_words(len(chosen)))
     else:
-        question = r.choice((f"What are the {topic}?", f"List the {topic}.", f"{topic}", f"Name all {topic}.", f"Which {topic} does the agreement list?"))
+        question = r.choice(
+            (
+                f"What are the {topic}?",
+                f"List the {topic}.",
+                f"{topic}",
+                f"Name all {topic}.",
+                f"Which {topic} does the agreement list?",
+            )
+        )
         answer = capital("; ".join(chosen))
     draft.asked.append(Asked(reword(question, r), answer, span, (span[0], end - 2), "list", (span[0], span[1])))
 
@@ -262,7 +315,14 @@ def _ask(draft: _Draft, fact: _Fact) -> Asked | None:
     (low, high), (at, stop) = found
     answer = capital(fill(ask.answer, fact.given, r))
     question = fill(r.choice(ask.questions), fact.given, r)
-    return Asked(reword(question, r), answer, (fact.start + low, fact.start + high), (fact.start + at,), "clause held out" if fact.entry.name in HELD_OUT else "clause", (fact.start + at, fact.start + stop))
+    return Asked(
+        reword(question, r),
+        answer,
+        (fact.start + low, fact.start + high),
+        (fact.start + at,),
+        "clause held out" if fact.entry.name in HELD_OUT else "clause",
+        (fact.start + at, fact.start + stop),
+    )
 
 
 def _questions(draft: _Draft, text: str) -> list[Asked]:
@@ -299,7 +359,13 @@ def _refusals(draft: _Draft, left_out: list[Entry], text: str) -> list[Asked]:
         found.append(Asked(reword(question, r), NOT_STATED, family="refusal"))
     for term, _ in r.sample(_terms(), 6):
         if term.lower() not in lower:
-            found.append(Asked(reword(r.choice((f"How is {term} defined?", f"What does {term} mean?")), r), NOT_STATED, family="refusal"))
+            found.append(
+                Asked(
+                    reword(r.choice((f"How is {term} defined?", f"What does {term} mean?")), r),
+                    NOT_STATED,
+                    family="refusal",
+                )
+            )
     found.append(Asked(f"What does Section {r.randint(60, 99)}.{r.randint(1, 9)} say?", NOT_STATED, family="refusal"))
     r.shuffle(found)
     return found

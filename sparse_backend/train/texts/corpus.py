@@ -38,7 +38,13 @@ class Corpus:
             if not line:
                 continue
             record = json.loads(line)
-            text = Text(record["source"], record["kind"], record["path"], record["text"], tuple((a, b) for a, b in record["headers"]))
+            text = Text(
+                record["source"],
+                record["kind"],
+                record["path"],
+                record["text"],
+                tuple((a, b) for a, b in record["headers"]),
+            )
             if text.kind == "prose":
                 corpus.prose.append(text)
             elif text.kind == "code":

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from sparse_backend.train.texts.page import Asked, Page
 from sparse_backend.train.packing import Example, Tail
+from sparse_backend.train.texts.page import Asked, Page
 
 SYSTEM = (
     "You answer questions about the document that the user gives you. Use only what the document says. "
@@ -40,10 +40,10 @@ class Encoding:
     def __init__(self, folder: Path) -> None:
         self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
-        self._space: int = self._tokenizer.token_to_id("Ġ")
+        self._space: int = self.text(" ")[0]
         self._ask = self.template(f"{END}\n<|im_start|>assistant\n")
         self._close = self.template(f"{END}\n<|im_start|>user\n")
-        self.end: int = self._tokenizer.token_to_id(END)
+        self.end: int = self.text(END)[0]
 
     def text(self, text: str) -> list[int]:
         """Token ids of text; control tokens inside stay plain characters (they do not occur in our sources)."""

@@ -86,7 +86,11 @@ def paper(mix: Mix, sheet: Sheet) -> Paper:
     packer = Packer(mix.far if sheet.tokens > 8192 else mix.near, sheet.seed)
     texts, golds = [], []
     for index in range(sheet.documents):
-        page = needle(r, mix, sheet.tokens) if sheet.kind == "needle" else mix.page(r, KINDS[index % len(KINDS)], sheet.tokens)
+        page = (
+            needle(r, mix, sheet.tokens)
+            if sheet.kind == "needle"
+            else mix.page(r, KINDS[index % len(KINDS)], sheet.tokens)
+        )
         document = Document(mix.encoding, page)
         example = mix.encoding.example(Page(page.text, page.headers, (), page.kind), SYSTEM, r, dense=sheet.dense)
         limit = 65_536 if sheet.tokens > 8192 else 8192 - MARGIN
@@ -113,7 +117,13 @@ def needle(r: random.Random, mix: Mix, tokens: int) -> Page:
             if length <= room:
                 break
             keep = int(len(window.text) * room / length * 0.985)
-            window = Text(window.source, window.kind, window.path, window.text[:keep], tuple((a, b) for a, b in window.headers if b < keep))
+            window = Text(
+                window.source,
+                window.kind,
+                window.path,
+                window.text[:keep],
+                tuple((a, b) for a, b in window.headers if b < keep),
+            )
         if page.asked and length <= room:
             return Page(page.text, page.headers, (page.asked[0], refusal), "manual")
 

@@ -10,7 +10,9 @@ from sparse_backend.train.texts.page import NOT_STATED, Asked, Page, Writer
 from sparse_backend.train.texts.values import value
 from sparse_backend.train.texts.wording import reword
 
-_ITEMS = "router|printer|laptop|headset|phone|tablet|camera|monitor|washing machine|bicycle|coffee machine|thermostat|subscription|licence key|sofa".split("|")
+_ITEMS = "router|printer|laptop|headset|phone|tablet|camera|monitor|washing machine|bicycle|coffee machine|thermostat|subscription|licence key|sofa".split(
+    "|"
+)
 _MONTHS = "January February March April May June July August September October November December".split()
 
 
@@ -107,7 +109,19 @@ _SMALL = {
               "I have forwarded this to my colleagues.", "I can see your account now.", "That should not happen.", "You are welcome. Have a nice day!", "Could you describe the problem in more detail?",
               "I understand, that is annoying.", "We are having a busy day, thank you for waiting.", "I have made a note of it.", "Please let us know if it comes back.", "All done."),
 }  # fmt: skip
-_SUBJECTS = ("", "", "Question about an order", "Complaint", "Technical problem", "Change of details", "Billing", "Follow-up", "Delivery", "Returns", "Warranty")
+_SUBJECTS = (
+    "",
+    "",
+    "Question about an order",
+    "Complaint",
+    "Technical problem",
+    "Change of details",
+    "Billing",
+    "Follow-up",
+    "Delivery",
+    "Returns",
+    "Warranty",
+)
 _NEVER = ("What is the customer's date of birth?", "Which bank account does the customer use?", "How many children does the customer have?", "What car does the customer drive?",
           "What is the customer's tax number?", "Which discount code did the customer use?", "What is the customer's job?", "Did the customer ask for a supervisor by name? Which one?",
           "Which shop did the customer buy from?", "What rating did the customer give us?", "What is the customer's membership number?", "What colour is the customer's front door?",
@@ -165,13 +179,31 @@ def history(r: random.Random, characters: int, questions: int, *, held_out: bool
     absent = [item for item in _ITEMS if item not in page.text]
     for topic in r.sample(_TOPICS, 8):
         if absent and "{i}" in topic.questions[0]:
-            refused.append(Asked(reword(r.choice(topic.questions).format(i=r.choice(absent)), r), NOT_STATED, family="refusal look-alike"))
+            refused.append(
+                Asked(
+                    reword(r.choice(topic.questions).format(i=r.choice(absent)), r),
+                    NOT_STATED,
+                    family="refusal look-alike",
+                )
+            )
         elif not any(one.topic is topic for one in said):
             refused.append(Asked(reword(r.choice(topic.questions), r), NOT_STATED, family="refusal"))
     for one in r.sample(said, min(6, len(said))):  # the item is there, but not what is asked about it
-        missing = [topic for topic in _TOPICS if "{i}" in topic.questions[0] and one.item and not any(two.topic is topic and two.item == one.item for two in said)]
+        missing = [
+            topic
+            for topic in _TOPICS
+            if "{i}" in topic.questions[0]
+            and one.item
+            and not any(two.topic is topic and two.item == one.item for two in said)
+        ]
         if missing:
-            refused.append(Asked(reword(r.choice(r.choice(missing).questions).format(i=one.item), r), NOT_STATED, family="refusal look-alike"))
+            refused.append(
+                Asked(
+                    reword(r.choice(r.choice(missing).questions).format(i=one.item), r),
+                    NOT_STATED,
+                    family="refusal look-alike",
+                )
+            )
     return choose(r, page, asked, refused, questions, "history")
 
 
@@ -198,7 +230,9 @@ def _statements(r: random.Random, sessions: int, count: int, held_out: bool) -> 
             used.add(made)
             given = {"v": made, "i": item, "weekday": value("weekday", r)}
             text = r.choice(topic.changed if index else topic.said).format(**given)
-            said.append(_Said(topic, item, given, text[:1].upper() + text[1:], place, -1, index == len(places) - 1, index == 0))
+            said.append(
+                _Said(topic, item, given, text[:1].upper() + text[1:], place, -1, index == len(places) - 1, index == 0)
+            )
     return said
 
 
@@ -237,7 +271,9 @@ def _ask(r: random.Random, one: _Said) -> Asked | None:
     focus = (one.start + at, one.start + at + len(one.given["v"]))
     family = "history" if one.latest and one.first else "history update"
     family += " held out" if one.topic.name in HELD_OUT else ""
-    return Asked(reword(question.format(i=one.item), r), answer[:1].upper() + answer[1:], span, (one.start + at,), family, focus)
+    return Asked(
+        reword(question.format(i=one.item), r), answer[:1].upper() + answer[1:], span, (one.start + at,), family, focus
+    )
 
 
 def _who(r: random.Random, said: list[_Said]) -> list[Asked]:
@@ -245,7 +281,11 @@ def _who(r: random.Random, said: list[_Said]) -> list[Asked]:
     found = []
     for one in said:
         if r.random() < 0.15 and one.item and one.topic.role == "agent" and one.latest and one.first:
-            what = {"refund": f"promised a refund for the {one.item}", "delivery": f"announced the delivery of the {one.item}", "fix": f"gave advice on the {one.item}"}.get(one.topic.name)
+            what = {
+                "refund": f"promised a refund for the {one.item}",
+                "delivery": f"announced the delivery of the {one.item}",
+                "fix": f"gave advice on the {one.item}",
+            }.get(one.topic.name)
             if what:
                 span = (one.start, one.start + len(one.text))
                 found.append(Asked(reword(r.choice((f"In which session did the agent {_bare(what)}?", f"Which session: agent {what}?")), r),

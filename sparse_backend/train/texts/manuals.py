@@ -13,7 +13,9 @@ _TOPICS = ("Contacts|Offices|Equipment|Materials|Facilities|Procedures|Customers
            "House Rules|Locations|Products|Service Notes|Allowances").split("|")  # fmt: skip
 
 
-def manual(r: random.Random, corpus: Corpus, characters: int, questions: int, *, held_out: bool = False, look_alikes: int = 3) -> Page:
+def manual(
+    r: random.Random, corpus: Corpus, characters: int, questions: int, *, held_out: bool = False, look_alikes: int = 3
+) -> Page:
     """Prose of about `characters` with questions: some on its own sentences, some on facts put between them."""
     groups = max(1, round(questions * r.choice((0.3, 0.5, 0.8))))
     taken: set[tuple[str, str]] = set()
@@ -24,9 +26,16 @@ def manual(r: random.Random, corpus: Corpus, characters: int, questions: int, *,
     page, strewn = strew(r, window, [needle for group, _ in made for needle in group])
     asked = list(page.asked)
     refused = [refusal for _, refusal in made]
-    natural = [one for one in ask_about(page.text, 0, len(page.text), 2 * questions, r) if one.quote and not any(start <= one.quote[0] < end or one.quote[0] <= start < one.quote[1] for start, end in strewn)]
+    natural = [
+        one
+        for one in ask_about(page.text, 0, len(page.text), 2 * questions, r)
+        if one.quote
+        and not any(start <= one.quote[0] < end or one.quote[0] <= start < one.quote[1] for start, end in strewn)
+    ]
     strange = ask_about(other := corpus.window(r, 6000).text, 0, len(other), 6, r)
-    refused += [Asked(one.question, NOT_STATED, family="refusal elsewhere") for one in strange if _foreign(one, page.text)]
+    refused += [
+        Asked(one.question, NOT_STATED, family="refusal elsewhere") for one in strange if _foreign(one, page.text)
+    ]
     return choose(r, page, asked + natural[:questions], refused, questions, "manual")
 
 
@@ -58,7 +67,7 @@ def strew(r: random.Random, window: Text, facts: list[needles.Needle]) -> tuple[
     asked: list[Asked] = []
     facts = list(facts)
     r.shuffle(facts)
-    heads = {a: b for a, b in window.headers}
+    heads = dict(window.headers)
     cuts = [0, *sorted(a for a in _breaks(window.text))]
     spots: dict[int, list[needles.Needle]] = {}
     together = r.random() < 0.25
@@ -113,7 +122,16 @@ def handbook(r: random.Random, characters: int, questions: int, filler: list[str
     writer = Writer()
     asked: list[Asked] = []
     refused: list[Asked] = []
-    title = r.choice(("EMPLOYEE HANDBOOK", "OPERATIONS MANUAL", "OFFICE GUIDE", "REFERENCE SHEET", "COMPANY POLICIES", "SITE REGISTER"))
+    title = r.choice(
+        (
+            "EMPLOYEE HANDBOOK",
+            "OPERATIONS MANUAL",
+            "OFFICE GUIDE",
+            "REFERENCE SHEET",
+            "COMPANY POLICIES",
+            "SITE REGISTER",
+        )
+    )
     writer.header(title)
     writer.write("\n\n")
     number = 0

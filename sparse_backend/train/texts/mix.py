@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sparse_backend.train.blocks import block_states
+from sparse_backend.train.packing import TRAINED, Example, Packer, Row, RowShape
 from sparse_backend.train.texts.chat import talk
 from sparse_backend.train.texts.contracts import contract
 from sparse_backend.train.texts.corpus import Corpus
@@ -17,8 +19,6 @@ from sparse_backend.train.texts.histories import history
 from sparse_backend.train.texts.manuals import handbook, manual
 from sparse_backend.train.texts.page import Page
 from sparse_backend.train.texts.sources import sources
-from sparse_backend.train.blocks import block_states
-from sparse_backend.train.packing import TRAINED, Example, Packer, Row, RowShape
 
 KINDS = ("contract", "manual", "history", "code", "handbook")
 WEIGHTS = (36, 24, 15, 16, 9)

@@ -49,7 +49,29 @@ _RULES: tuple[tuple[re.Pattern[str], tuple[str, ...], str], ...] = (
 )  # fmt: skip
 _NUMBER = re.compile(r"(?<![\w.\-/])(?P<n>\d[\d,.]*\d|\d)(?: |-)(?P<u>days?|hours?|minutes?|seconds?|years?|months?|weeks?|bytes?|bits?|characters?|percent|MB|GB|KB|kB|"
                      r"entries|lines?|columns?|times|connections?|users?|files?|elements?|items?|arguments?|parameters?|rows?|pages?|copies)\b")  # fmt: skip
-_BAD = {"it", "this", "that", "there", "these", "those", "they", "he", "she", "we", "you", "i", "here", "what", "which", "who", "note", "see", "one", "each", "all"}
+_BAD = {
+    "it",
+    "this",
+    "that",
+    "there",
+    "these",
+    "those",
+    "they",
+    "he",
+    "she",
+    "we",
+    "you",
+    "i",
+    "here",
+    "what",
+    "which",
+    "who",
+    "note",
+    "see",
+    "one",
+    "each",
+    "all",
+}
 
 
 def sentences(text: str) -> list[tuple[int, int]]:
@@ -95,14 +117,22 @@ def _by_rule(text: str, start: int, end: int, r: random.Random) -> Asked | None:
         if match is None:
             continue
         s, v = _clean(match["s"]), _clean(match["v"])
-        if not s or not v or s.lower().split()[0] in _BAD | {"if", "when", "for", "in", "to", "following", "the following"} or (len(s.split()) == 1 and len(s) < 4) or text.count(match["s"]) > 12:
+        if (
+            not s
+            or not v
+            or s.lower().split()[0] in _BAD | {"if", "when", "for", "in", "to", "following", "the following"}
+            or (len(s.split()) == 1 and len(s) < 4)
+            or text.count(match["s"]) > 12
+        ):
             continue
         key = s if rule.pattern.startswith("^(?:If") else _lower_first(s)
         question = r.choice(questions).format(s=key, v=_lower_first(v))
         short = answer.format(s=s, v=v)
         short = " ".join(short.split()[:26])
         focus = (start + match.start("v"), start + match.end("v"))
-        return Asked(reword(_upper(question), r), _upper(short), (start, end), (start, focus[0], focus[1] - 1), "natural", focus)
+        return Asked(
+            reword(_upper(question), r), _upper(short), (start, end), (start, focus[0], focus[1] - 1), "natural", focus
+        )
     return None
 
 
@@ -117,7 +147,14 @@ def _by_number(text: str, start: int, end: int, r: random.Random) -> Asked | Non
     at = r.randrange(max(1, len(words) - 4))
     topic = " ".join(words[at : at + r.randint(3, 5)])
     unit = found[0]["u"]
-    question = r.choice((f"How many {unit}: {topic}?", f"{topic} how many {unit}", f"What number of {unit} is given for {topic}?", f"{topic}: which number?"))
+    question = r.choice(
+        (
+            f"How many {unit}: {topic}?",
+            f"{topic} how many {unit}",
+            f"What number of {unit} is given for {topic}?",
+            f"{topic}: which number?",
+        )
+    )
     focus = (start + found[0].start(), start + found[0].end())
     return Asked(reword(question, r), _upper(found[0][0]), (start, end), (start, focus[0]), "natural number", focus)
 
@@ -128,9 +165,18 @@ def _by_keywords(text: str, start: int, end: int, r: random.Random) -> Asked | N
     if not _sound(flat) or len(words) < 6 or len(flat) > 200:
         return None
     topic = " ".join(r.sample(words, r.randint(3, 4)))
-    question = r.choice((f"What does it say about {topic}?", f"{topic}", f"Find the place on {topic}.", f"Where is {topic} mentioned?"))
+    question = r.choice(
+        (f"What does it say about {topic}?", f"{topic}", f"Find the place on {topic}.", f"Where is {topic} mentioned?")
+    )
     short = " ".join(flat.split()[:22])
-    return Asked(reword(question, r), _upper(_clean(short)), (start, end), (start, end - 1), "keywords", (start, min(end, start + 60)))
+    return Asked(
+        reword(question, r),
+        _upper(_clean(short)),
+        (start, end),
+        (start, end - 1),
+        "keywords",
+        (start, min(end, start + 60)),
+    )
 
 
 def _upper(text: str) -> str:

@@ -24,13 +24,17 @@ class Needle:
     asked: bool
 
 
-def group(r: random.Random, look_alikes: int, taken: set[tuple[str, str]], *, held_out: bool = False) -> tuple[list[Needle], Asked] | None:
+def group(
+    r: random.Random, look_alikes: int, taken: set[tuple[str, str]], *, held_out: bool = False
+) -> tuple[list[Needle], Asked] | None:
     """One fact for several keys, the first of which is asked for, and a question about a key that is missing.
 
     `taken`: facts and keys of this document so far; None when too few keys are left.
     """
     entry = r.choice([one for one in bank("facts") if (one.name in HELD_OUT) == held_out])
-    names = [name for name in keys(entry.keys[0], min(look_alikes + 8, 16), r) if (entry.name, name) not in taken][: look_alikes + 2]
+    names = [name for name in keys(entry.keys[0], min(look_alikes + 8, 16), r) if (entry.name, name) not in taken][
+        : look_alikes + 2
+    ]
     if len(names) < 4:
         return None
     taken.update((entry.name, name) for name in names)
@@ -47,7 +51,9 @@ def group(r: random.Random, look_alikes: int, taken: set[tuple[str, str]], *, he
         used.add(mark)
         needles.append(Needle(text, entry, given, index == 0))
     ask = entry.asks[0]
-    refusal = Asked(reword(fill(r.choice(ask.questions), {"key": names[-1]}, r), r), NOT_STATED, family="refusal look-alike")
+    refusal = Asked(
+        reword(fill(r.choice(ask.questions), {"key": names[-1]}, r), r), NOT_STATED, family="refusal look-alike"
+    )
     return needles, refusal
 
 
@@ -60,4 +66,6 @@ def question(needle: Needle, start: int, r: random.Random, family: str = "look-a
     (low, high), (at, stop) = found
     words = fill(r.choice(ask.questions), needle.given, r)
     answer = capital(fill(ask.answer, needle.given, r))
-    return Asked(reword(words, r), answer, (start + low, start + high), (start + at,), family, (start + at, start + stop))
+    return Asked(
+        reword(words, r), answer, (start + low, start + high), (start + at,), family, (start + at, start + stop)
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 _FIRST = (
     "Anna Boris Chen Dalia Emil Farah Goran Hana Ivan Jun Kofi Lena Marco Nadia Omar Priya Quinn Rosa Sven Tariq Uma Viktor Wendy "
@@ -44,7 +45,9 @@ _REGIONS = ("the European Union", "North America", "Scandinavia", "the Benelux c
             "the Baltic states", "the Middle East", "Australia and New Zealand", "Central Africa", "the Iberian Peninsula")  # fmt: skip
 _MILESTONES = ("prototype", "system design", "pilot installation", "data migration", "final documentation", "user training", "phase I study",
                "foundation works", "first production run", "security review", "interface specification", "roof construction")  # fmt: skip
-_STREETS = "High Street|Station Road|Mill Lane|Park Avenue|Harbour Street|Church Road|Industrial Way|Market Square|Oak Drive|River Road".split("|")
+_STREETS = "High Street|Station Road|Mill Lane|Park Avenue|Harbour Street|Church Road|Industrial Way|Market Square|Oak Drive|River Road".split(
+    "|"
+)
 _LANGUAGES = "English French German Spanish Italian Portuguese Dutch Swedish Japanese Polish".split()
 _AUTHORITIES = ("the Federal Trade Commission", "the European Commission", "the Competition Authority", "the Ministry of Finance",
                 "the Central Bank", "the Port Authority", "the Energy Regulator", "the Board of Health")  # fmt: skip
@@ -77,12 +80,22 @@ def date(r: random.Random) -> str:
     """A day in one of the usual forms."""
     day, month, year = r.randint(1, 28), r.randint(1, 12), r.randint(1995, 2031)
     name = _MONTHS[month - 1]
-    return r.choice((f"{day} {name} {year}", f"{name} {day}, {year}", f"{name} {day}, {year}", f"{year}-{month:02}-{day:02}"))
+    return r.choice(
+        (f"{day} {name} {year}", f"{name} {day}, {year}", f"{name} {day}, {year}", f"{year}-{month:02}-{day:02}")
+    )
 
 
 def money(r: random.Random) -> str:
     """An amount with its currency."""
-    amount = r.choice((r.randint(10, 999), r.randint(10, 999) * 100, r.randint(1, 999) * 1000, r.randint(1, 90) * 250_000, r.randint(1001, 99999)))
+    amount = r.choice(
+        (
+            r.randint(10, 999),
+            r.randint(10, 999) * 100,
+            r.randint(1, 999) * 1000,
+            r.randint(1, 90) * 250_000,
+            r.randint(1001, 99999),
+        )
+    )
     form = r.random()
     if form < 0.5:
         return f"${amount:,}" + (".00" if r.random() < 0.2 else "")
@@ -111,7 +124,7 @@ def value(kind: str, r: random.Random) -> str:
     }  # fmt: skip
     if kind in simple:
         return r.choice(simple[kind])
-    made = {
+    made: dict[str, Callable[[], str]] = {
         "days": lambda: r.choice((_counted(r, 2, 180, "day"), _counted(r, 1, 9, "business day").replace("days", "days"), f"{r.choice((10, 14, 15, 30, 45, 60, 90, 120))} days")),
         "months": lambda: _counted(r, 2, 36, "month"),
         "years": lambda: _counted(r, 1, 15, "year"),

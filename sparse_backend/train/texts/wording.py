@@ -8,7 +8,15 @@ _BEFORE = (
     "Can you tell me: ", "Please tell me: ", "I need to know: ", "According to the document, ", "Quick question: ", "Hi, ", "Hello! ",
     "My client asks: ", "For our records: ", "Could you check: ", "Help me out here. ", "One more thing: ", "Under this document, ",
 )  # fmt: skip
-_AFTER = (" Thanks!", " Please quote it.", " Where does it say so?", " Be brief.", " Please.", " Cite the section.", " And where is that written?")
+_AFTER = (
+    " Thanks!",
+    " Please quote it.",
+    " Where does it say so?",
+    " Be brief.",
+    " Please.",
+    " Cite the section.",
+    " And where is that written?",
+)
 _SWAPS = (
     ("What is ", "What's "), ("What is the ", "Tell me the "), ("What is the ", "Give me the "), ("How many ", "what number of "), ("How long ", "For what length of time "),
     ("Who is ", "Who's "), ("What are the ", "List the "), ("Which ", "What "), ("agreement", "contract"), ("agreement", "deal"), ("contract", "agreement"),
