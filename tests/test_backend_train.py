@@ -211,13 +211,13 @@ def copying_row(index: int) -> Row:
 
 def test_the_loss_falls_and_a_saved_state_goes_on_alike(tmp_path: Path) -> None:
     trainer = small_trainer()
-    losses = [float(trainer.step(copying_row(i), None, 0.0)[0]) for i in range(60)]
+    losses = [trainer.step(copying_row(i), None, 0.0)[0].item() for i in range(60)]
     assert np.mean(losses[-5:]) < 0.6 * np.mean(losses[:3])
     save(trainer, tmp_path)
     again = small_trainer(tmp_path)
-    one, other = (float(which.step(copying_row(99), None, 0.0)[0]) for which in (trainer, again))
+    one, other = (which.step(copying_row(99), None, 0.0)[0].item() for which in (trainer, again))
     assert one == pytest.approx(other, rel=1e-4)
-    one, other = (float(which.loss(copying_row(77), None)[0]) for which in (trainer, again))
+    one, other = (which.loss(copying_row(77), None)[0].item() for which in (trainer, again))
     assert one == pytest.approx(other, rel=1e-3)
 
 

@@ -60,27 +60,25 @@ def block_states(row: Row) -> NDArray[np.uint8]:
         main[one & past & all_text[None] & whole] = WHOLE
         # gathered keys
         shared = _meet(doc, key_doc)
-        one = (doc.low == doc.high)[:, None] & (key_doc.low == key_doc.high)[None] & full_keys[None]
-        one &= doc.low[:, None] == key_doc.low[None]
+        only: Any = (doc.low == doc.high)[:, None] & (key_doc.low == key_doc.high)[None] & full_keys[None]
+        only &= doc.low[:, None] == key_doc.low[None]
         is_bank = np.arange(len(key_doc.low)) < bank_blocks
         left = source.low[None] <= (at + BLOCK - 1 - wide.low)[:, None]
         needed = np.where(is_bank[None], any_text[:, None] & left, any_tail[:, None])
         gone = source.high[None] <= (at - wide.high)[:, None]
-        whole = np.where(is_bank[None], all_text[:, None] & gone, all_tail[:, None])
+        complete = np.where(is_bank[None], all_text[:, None] & gone, all_tail[:, None])
         extra = np.where(shared & needed, MASKED, NONE).astype(np.uint8)
-        extra[one & whole] = WHOLE
+        extra[only & complete] = WHOLE
         states.append(np.concatenate([extra, main], 1))
     return np.stack(states)
 
 
 def _any(flags: Bools) -> Bools:
-    found: Bools = flags.reshape(-1, BLOCK).any(1)
-    return found
+    return np.asarray(flags.reshape(-1, BLOCK).any(1))
 
 
 def _all(flags: Bools) -> Bools:
-    found: Bools = flags.reshape(-1, BLOCK).all(1)
-    return found
+    return np.asarray(flags.reshape(-1, BLOCK).all(1))
 
 
 def _meet(query: _Ends, key: _Ends) -> Bools:

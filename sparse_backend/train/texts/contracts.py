@@ -7,35 +7,12 @@ import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from pathlib import Path
 
 from sparse_backend.train.texts.bank import Entry, bank, capital, fill, locate, ready
-from sparse_backend.train.texts.page import NOT_STATED, Asked, Page, Writer
+from sparse_backend.train.texts.contract_words import LISTS, PARTIES, REFER, TITLES, refusals, terms
+from sparse_backend.train.texts.page import Asked, Page, Writer
 from sparse_backend.train.texts.values import company, date, number_words
 from sparse_backend.train.texts.wording import reword
-
-_PARTIES = (("Supplier", "Customer"), ("Licensor", "Licensee"), ("Contractor", "Client"), ("Seller", "Buyer"), ("Provider", "Company"),
-            ("Consultant", "Company"), ("Vendor", "Purchaser"), ("Manufacturer", "Distributor"), ("Developer", "Sponsor"))  # fmt: skip
-_TITLES = ("SERVICE AGREEMENT", "MASTER SERVICES AGREEMENT", "SUPPLY AGREEMENT", "LICENSE AGREEMENT", "DEVELOPMENT AGREEMENT", "COOPERATION AGREEMENT",
-           "DISTRIBUTION AGREEMENT", "JOINT VENTURE AGREEMENT", "CONSULTING AGREEMENT", "FRAMEWORK AGREEMENT", "OUTSOURCING AGREEMENT")  # fmt: skip
-_LISTS = (
-    ("The {A} shall hand over the following documents on closing:", "documents to be handed over on closing",
-     "the share register|the audited accounts|the tax certificate|the lease contracts|the insurance policies|the employment contracts|the keys|the permits"),
-    ("The following events are events of default:", "events of default",
-     "failure to pay when due|breach of a covenant|insolvency|cessation of business|a false representation|loss of a licence|seizure of assets|change of control"),
-    ("The {B} shall provide the following facilities:", "facilities the {B} provides",
-     "office space|internet access|parking|a meeting room|storage space|test equipment|a telephone line|safety clothing|a canteen"),
-    ("The monthly report shall contain:", "contents of the monthly report",
-     "hours worked|open incidents|costs incurred|risks|planned activities|staff changes|test results|safety incidents"),
-    ("The {A} represents that it has obtained these permits:", "permits obtained by the {A}",
-     "a building permit|an export licence|a water permit|a waste permit|a radio licence|a trade licence|an emission permit"),
-    ("The services exclude the following work:", "work excluded from the services",
-     "electrical work|demolition|painting|archiving|catering|legal advice|night shifts|scaffolding|snow removal"),
-)  # fmt: skip
-_REFER = ("Subject to Section {n}, the parties shall cooperate in good faith on this matter.", "The procedure set out in Section {n} applies accordingly.",
-          "This provision is without prejudice to Section {n}.", "In case of conflict, Section {n} prevails over this provision.",
-          "The rights granted here may be exercised only as provided in Section {n}.")  # fmt: skip
 
 HELD_OUT = (
     "audit",
@@ -69,12 +46,6 @@ class _Draft:
     width: int = 0
 
 
-@cache
-def _terms() -> tuple[tuple[str, str], ...]:
-    lines = (Path(__file__).parent / "terms.txt").read_text("utf-8").splitlines()
-    return tuple((line.split("|", 1)[0], line.split("|", 1)[1]) for line in lines)
-
-
 def contract(
     r: random.Random, characters: int, questions: int, filler: Sequence[str], *, held_out: bool = False
 ) -> Page:
@@ -82,7 +53,7 @@ def contract(
 
     `held_out`: with the clauses that training never sees.
     """
-    first, second = r.choice(_PARTIES)
+    first, second = r.choice(PARTIES)
     the = "the " if r.random() < 0.75 else ""
     draft = _Draft(r, {"A": the + first, "B": the + second})
     draft.width = r.choice((0, 0, 0, 0, 78, 96))
@@ -95,7 +66,7 @@ def contract(
     page = draft.writer.page([], "contract")
     asked = [*draft.asked, *_questions(draft, page.text)]
     r.shuffle(asked)
-    refused = _refusals(draft, left_out, page.text)
+    refused = refusals(r, draft.given, left_out, page.text)
     count = sum(r.random() < 0.25 for _ in range(questions))
     chosen = asked[: questions - count] + refused[:count]
     r.shuffle(chosen)
@@ -104,7 +75,7 @@ def contract(
 
 def _opening(draft: _Draft, first: str, second: str) -> None:
     r, writer = draft.r, draft.writer
-    title = r.choice(_TITLES)
+    title = r.choice(TITLES)
     writer.header(title)
     one, other, day = company(r), company(r), date(r)
     form = r.randrange(3)
@@ -233,8 +204,8 @@ def _clause(draft: _Draft, style: int, number: str, entry: Entry) -> None:
 
 def _definitions(draft: _Draft, style: int, article: int) -> None:
     r = draft.r
-    terms = [term for term in _terms() if f'"{term[0]}"' not in draft.given]
-    for index, (term, meaning) in enumerate(r.sample(terms, min(len(terms), r.randint(4, 12))), 1):
+    free = [term for term in terms() if f'"{term[0]}"' not in draft.given]
+    for index, (term, meaning) in enumerate(r.sample(free, min(len(free), r.randint(4, 12))), 1):
         draft.given[f'"{term}"'] = ""
         body = fill(meaning, {}, r)
         quoted = r.choice((f'"{term}"', f"“{term}”"))
@@ -253,7 +224,7 @@ def _definitions(draft: _Draft, style: int, article: int) -> None:
 
 def _list(draft: _Draft, style: int, number: str) -> None:
     r = draft.r
-    lead, topic, items = r.choice(_LISTS)
+    lead, topic, items = r.choice(LISTS)
     if f"list {topic}" in draft.given:
         return
     draft.given[f"list {topic}"] = ""
@@ -293,7 +264,7 @@ def _list(draft: _Draft, style: int, number: str) -> None:
 def _reference(draft: _Draft, style: int, number: str) -> None:
     r = draft.r
     target = r.choice(draft.facts)
-    span = _section(draft, style, number, None, r.choice(_REFER).format(n=target.number))
+    span = _section(draft, style, number, None, r.choice(REFER).format(n=target.number))
     made = _ask(draft, target)
     if made is not None:
         topic = r.choice(made.question.split("|")) if "|" in made.question else target.entry.name
@@ -343,29 +314,4 @@ def _questions(draft: _Draft, text: str) -> list[Asked]:
             if len(words) < 34:
                 span = (fact.start, fact.start + len(sentence))
                 found.append(Asked(reword(ask, r), sentence.rstrip("."), span, (fact.start,), "section", span))
-    return found
-
-
-def _refusals(draft: _Draft, left_out: list[Entry], text: str) -> list[Asked]:
-    """Plausible questions that this contract does not answer: clauses left out, terms not defined, sections not there."""
-    r, lower = draft.r, text.lower()
-    found = []
-    for entry in left_out:
-        stems = [word[:6] for word in entry.name.split() if len(word) > 4] or [entry.name]
-        if all(stem in lower for stem in stems) or any(heading.lower() in lower for heading in entry.headings):
-            continue
-        ask = r.choice(entry.asks)
-        question = fill(r.choice(ask.questions), dict(draft.given), r)
-        found.append(Asked(reword(question, r), NOT_STATED, family="refusal"))
-    for term, _ in r.sample(_terms(), 6):
-        if term.lower() not in lower:
-            found.append(
-                Asked(
-                    reword(r.choice((f"How is {term} defined?", f"What does {term} mean?")), r),
-                    NOT_STATED,
-                    family="refusal",
-                )
-            )
-    found.append(Asked(f"What does Section {r.randint(60, 99)}.{r.randint(1, 9)} say?", NOT_STATED, family="refusal"))
-    r.shuffle(found)
     return found

@@ -183,13 +183,13 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
         name, parent = match["name"], match["base"] or match["base2"]
         at = match.start("name")
         if parent:
-            wordings = (
+            kinds: tuple[str, ...] = (
                 "Which class does {n} inherit from?",
                 "What is the base class of {n}?",
                 "{n} parent class",
                 "What does {n} extend?",
             )
-            found.append(_made(r, text, at, wordings, parent, "code base", n=name))
+            found.append(_made(r, text, at, kinds, parent, "code base", n=name))
         wordings = ("In which file is the class {n}?", "Where is {n} defined?", "{n} class location")
         found.append(_made(r, text, at, wordings, holder.path, "code where", n=name))
     for match in _CONSTANT.finditer(text):
