@@ -166,7 +166,7 @@ def resume(trainer: Trainer, folder: Path) -> bool:
         for name, weight in trainer.reader.named().items():
             if weight.requires_grad:
                 trainer.optimiser.state[weight] = {
-                    "step": tensors[f"step.{name}"].reshape(()),
+                    "step": tensors[f"step.{name}"].reshape(()).to(weight.device),
                     "exp_avg": tensors[f"exp_avg.{name}"].view_as(weight).to(weight.device),
                     "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].view_as(weight).to(weight.device),
                 }
