@@ -15,6 +15,7 @@ from storage.database import build_engine, writer
 from storage.records import StorageError
 
 _SCRIPTS = Path(__file__).parent / "migrations"
+_MIGRATING = 0x756E6162  # "unab": any number that no other program would lock
 
 
 def alembic_config(connection: Connection) -> Config:
@@ -56,6 +57,8 @@ def _connected(url: URL) -> Iterator[Connection]:
     engine = build_engine(url, foreign_keys=False)
     try:
         with writer(engine).begin() as connection:
+            if connection.dialect.name == "postgresql":  # SQLite's write lock and lock file do the same
+                connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATING})")
             yield connection
     finally:
         engine.dispose()

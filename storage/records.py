@@ -143,7 +143,7 @@ class Message:
     """One turn. `seq` counts without gaps over all branches of a conversation, `session` and `number` from 1.
 
     `number`: its place in its session; `parent`: `seq` of the message before it; `author`: the person who wrote it,
-    None for the bot. `hash` covers role, text and everything before (hashes.py), and is empty until earlier answers end.
+    None for the bot. `hash` covers role, text and all before (hashes.py), and is empty until earlier answers end.
     """
 
     id: int | None
