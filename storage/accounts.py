@@ -172,6 +172,7 @@ class Accounts(Room):
             session.add(row)
             log(session, person.organisation_id, user, "key.add", row.id)
             session.flush()
+            session.refresh(row)  # its times come back in UTC
             return key_value(row)
 
     def keys(self, user: str) -> list[ApiKey]:

@@ -60,6 +60,8 @@ class Conversations(Room):
             session.flush()
             flat = [(number, message) for number, each in enumerate(past, 1) for message in each.messages]
             ledger.add_past(session, row, flat)
+            session.flush()
+            session.refresh(row)  # its times come back in UTC
             return conversation_value(row)
 
     def conversation(self, user: str, conversation_id: str) -> Conversation:

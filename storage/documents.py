@@ -52,6 +52,7 @@ class Documents(Room):
                 session.flush()
                 owner = search.organisation_word(row.organisation_id)
                 search.index(session, search.PASSAGES, name.id, owner, row.name)
+                session.refresh(row)  # its time comes back in UTC
             elif row.series != series and version_of is not None:
                 raise ConflictError(f"{row.name} is kept already, as version {row.version} of another document.")
             return document_value(row)

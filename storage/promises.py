@@ -51,6 +51,7 @@ class Promises(Room):
             )
             session.add(row)
             session.flush()
+            session.refresh(row)  # its times come back in UTC
             return promise_value(row)
 
     def all(self, user: str, conversation_id: str | None = None, *, state: str | None = None) -> list[Promise]:

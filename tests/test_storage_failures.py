@@ -1,6 +1,7 @@
 """When the disk or the database refuses: one sentence, and never half a row."""
 
 import errno
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -37,8 +38,9 @@ ANSWER = AnswerRecord(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(tmp_path)
+def store(tmp_path: Path, sqlite_template: Path) -> Iterator[Store]:
+    shutil.copyfile(sqlite_template, tmp_path / "unabridged.db")
+    store = Store(tmp_path)
     yield store
     store.close()
 
@@ -51,7 +53,12 @@ def limit_pages(store: Store, pages: int) -> None:
 
 def rows(store: Store) -> list[int]:
     tables = (
+        "users",
         "documents",
+        "passages",
+        "search_passages",
+        "search_messages",
+        "sessions",
         "conversations",
         "conversation_documents",
         "messages",
@@ -67,13 +74,13 @@ def test_a_full_disk_leaves_no_half_row(store: Store) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
     asked = store.append("ann", conversation, "user", "question")
     begun = store.begin_answer("ann", conversation)
-    store.grow_answer(begun.id or 0, "so far")
+    store.grow_answer("ann", begun.id or 0, "so far")
     before, rows_before = store.messages("ann", conversation), rows(store)
     limit_pages(store, 1)  # SQLite takes the present size, when that is more
     for write in (
         lambda: store.append("ann", conversation, "user", "x" * 100_000),
-        lambda: store.grow_answer(begun.id or 0, "x" * 100_000),
-        lambda: store.finish_answer(begun.id or 0, "short", "complete", ANSWER),
+        lambda: store.grow_answer("ann", begun.id or 0, "x" * 100_000),
+        lambda: store.finish_answer("ann", begun.id or 0, "short", "complete", ANSWER),
         lambda: store.create_conversation("ann", "legal", "x" * 100_000),
         lambda: store.rename("ann", conversation, "x" * 100_000),
         lambda: store.add_document(
@@ -85,7 +92,7 @@ def test_a_full_disk_leaves_no_half_row(store: Store) -> None:
         assert rows(store) == rows_before
     assert store.messages("ann", conversation) == before == [asked, before[1]]
     limit_pages(store, 1_000_000)
-    finished = store.finish_answer(begun.id or 0, "so far and on", "complete", ANSWER)
+    finished = store.finish_answer("ann", begun.id or 0, "so far and on", "complete", ANSWER)
     assert store.messages("ann", conversation) == [asked, finished]
     assert finished.answer == ANSWER
 

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,10 +34,10 @@ from storage import Store
 folder, conversation = sys.argv[1:]
 store = Store.open(folder)
 answer = store.begin_answer("ann", conversation)
-store.grow_answer(answer.id, "half an ans")
+store.grow_answer("ann", answer.id, "half an ans")
 print(answer.id, flush=True)
 sys.stdin.readline()
-store.finish_answer(answer.id, "half an answer", "complete", None)
+store.finish_answer("ann", answer.id, "half an answer", "complete", None)
 """
 OPEN = """
 import sys
@@ -79,13 +78,6 @@ def let_run(children: "list[subprocess.Popen[str]]") -> None:
         assert child.returncode == 0, errors
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(tmp_path)
-    yield store
-    store.close()
-
-
 def check_order(store: Store, conversation_id: str, writers: int, each: int) -> None:
     """All messages once, `seq` dense, the messages of each writer in the order in which it wrote them."""
     messages = store.messages("ann", conversation_id)
@@ -108,17 +100,17 @@ def test_threads_neither_lose_nor_reorder(store: Store) -> None:
     check_order(store, conversation, 8, 20)
 
 
-def test_processes_neither_lose_nor_reorder(store: Store, tmp_path: Path) -> None:
+def test_processes_neither_lose_nor_reorder(store: Store, database: str) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
-    let_run([start(APPEND, str(tmp_path), conversation, name) for name in ("left", "right")])
+    let_run([start(APPEND, database, conversation, name) for name in ("left", "right")])
     check_order(store, conversation, 2, 30)
 
 
 def test_one_key_from_many_threads_is_stored_once(store: Store) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
 
-    def write(n: int) -> int | None:
-        return store.append("ann", conversation, "user", f"try {n}", idempotency_key="k").id
+    def write(_: int) -> int | None:
+        return store.append("ann", conversation, "user", "once", idempotency_key="k").id
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(write, range(16)))) == 1
@@ -146,11 +138,11 @@ def test_opening_waits_for_the_one_who_is_opening(tmp_path: Path) -> None:
 
 
 def test_the_answer_of_a_killed_process_is_broken_and_that_of_a_living_one_grows_on(
-    store: Store, tmp_path: Path
+    store: Store, database: str
 ) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
     own = store.begin_answer("ann", conversation)
-    killed, living = (start(ANSWER, str(tmp_path), conversation) for _ in range(2))
+    killed, living = (start(ANSWER, database, conversation) for _ in range(2))
     killed_id, living_id = int(first_line(killed)), int(first_line(living))
     killed.send_signal(signal.SIGKILL)
 
@@ -160,7 +152,7 @@ def test_the_answer_of_a_killed_process_is_broken_and_that_of_a_living_one_grows
     # Not yet waited for: the dead process is still in the process table, as a zombie.
     os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
     assert states()[killed_id] == ("streaming", "half an ans")
-    Store.open(tmp_path).close()
+    Store.open(database).close()
     assert states() == {
         own.id: ("streaming", ""),
         killed_id: ("broken", "half an ans"),
@@ -168,18 +160,18 @@ def test_the_answer_of_a_killed_process_is_broken_and_that_of_a_living_one_grows
     }
     killed.communicate()
     with pytest.raises(NotFoundError):  # what another process began is not ours to write
-        store.finish_answer(living_id, "forged", "complete", None)
+        store.finish_answer("ann", living_id, "forged", "complete", None)
     with pytest.raises(NotFoundError):
-        store.grow_answer(killed_id, "forged")
+        store.grow_answer("ann", killed_id, "forged")
     living.communicate("\n", timeout=60)
     assert states()[living_id] == ("complete", "half an answer")
     assert store.mark_broken() == 0
     assert len(states()) == 3
 
 
-def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(store: Store, tmp_path: Path) -> None:
+def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(store: Store, database: str) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
-    far = Store(tmp_path, process_tag="elsewhere/0000/7/99")
+    far = Store(database, process_tag="elsewhere/0000/7/99")
     begun = far.begin_answer("ann", conversation)
 
     def status() -> str:
@@ -188,13 +180,13 @@ def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(st
     assert store.mark_broken() == 0
     assert store.mark_broken("elsewhere/0000/7/99") == 1
     assert status() == "broken"
-    far.grow_answer(begun.id or 0, "it lives")  # taken for dead by mistake
+    far.grow_answer("ann", begun.id or 0, "it lives")  # taken for dead by mistake
     assert status() == "streaming"
     with store._begin() as session:
         session.execute(update(MessageRow).values(grown_at=datetime.now(UTC) - timedelta(minutes=11)))
     assert far.mark_broken("elsewhere/0000/7/99") == 0  # its own answers, whatever is asked
     assert store.mark_broken() == 1
-    far.finish_answer(begun.id or 0, "it lived", "complete", None)
+    far.finish_answer("ann", begun.id or 0, "it lived", "complete", None)
     assert status() == "complete"
     assert store.mark_broken("elsewhere/0000/7/99") == 0
     far.close()
