@@ -5,7 +5,7 @@ every passage of a document under one for its organisation, so a search never wa
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -23,8 +23,8 @@ A = TypeVar("A")
 B = TypeVar("B")
 MESSAGES, PASSAGES = "search_messages", "search_passages"
 _VECTOR = "(entry, part, words) VALUES (:row, :part, CAST(:words AS tsvector))"
-_PART = 3000  # words in a row on PostgreSQL, whose tsvector holds 1 MiB; 64 characters of 4 bytes each still fit
-_OVERLAP = 64  # words that two parts share, so that a phrase is found across their border
+_PART = 255  # words in a row on PostgreSQL, which remembers 256 places of a word at most
+_OVERLAP = 32  # words that two rows share, so that a phrase is found across their border
 
 
 def index(session: Session, table: str, row_id: int, owner: str, content: str) -> None:
@@ -145,7 +145,7 @@ def _holds(
         select(literal_column("entry", BigInteger))
         .select_from(text(table))
         .where(text(f"words @@ CAST(:term{n} AS tsquery)").bindparams(**{f"term{n}": f"'{owner}' & {_tsquery(term)}"}))
-        for n, term in enumerate(terms)
+        for n, term in enumerate(piece for term in terms for piece in _pieces(term))
     ]
     return and_(*(key.in_(rows) for rows in found))
 
@@ -153,6 +153,13 @@ def _holds(
 def _fts5(term: Term) -> str:
     """Words have no quotes in them (words.py), so nothing can break out of these."""
     return f'"{" ".join(term.words)}"' + (" *" if term.prefix else "")
+
+
+def _pieces(term: Term) -> Iterator[Term]:
+    """A phrase that is longer than what two rows share is looked up piece by piece."""
+    for at in range(0, len(term.words), _OVERLAP):
+        words = term.words[at : at + _OVERLAP]
+        yield Term(words, term.prefix and at + _OVERLAP >= len(term.words))
 
 
 def _tsquery(term: Term) -> str:
