@@ -58,6 +58,8 @@ def _copied(source: Path, target: Path) -> Verification:
             if found.problems:
                 first = found.problems[0]
                 raise StorageError(f"The copy does not verify, so it was not kept: {first.where}: {first.what}.")
+            with closing(sqlite3.connect(partial)) as new:
+                new.execute("PRAGMA journal_mode=DELETE")  # one file, no log beside it
             _sync(partial)
             partial.rename(target)
             _sync(target.parent)

@@ -63,9 +63,10 @@ class Bots(Room):
         with self._begin(write=False) as session:
             organisation = known_user(session, user).organisation_id
             newest = select(BotRow.name, func.max(BotRow.version).label("version"))
-            newest_of = newest.filter_by(organisation_id=organisation).group_by(BotRow.name).subquery()
+            newest_of = newest.where(BotRow.organisation_id == organisation).group_by(BotRow.name).subquery()
             same = (BotRow.name == newest_of.c.name) & (BotRow.version == newest_of.c.version)
-            rows = select(BotRow).join(newest_of, same).filter_by(organisation_id=organisation, retired_at=None)
+            rows = select(BotRow).join(newest_of, same)
+            rows = rows.where(BotRow.organisation_id == organisation, BotRow.retired_at.is_(None))
             return [_bot(row) for row in session.scalars(rows.order_by(BotRow.name))]
 
     def versions(self, user: str, name: str) -> list[BotRecord]:

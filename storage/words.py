@@ -24,8 +24,9 @@ class Term:
 
 def words_of(text: str) -> list[str]:
     """The words in order: without case, without the accents of European scripts, split at everything else."""
-    folded = _ACCENTS.sub("", unicodedata.normalize("NFKD", text.casefold()))
-    return _WORD.findall(unicodedata.normalize("NFKC", folded))
+    folded = unicodedata.normalize("NFKD", text).casefold()  # in this order: ℠ becomes SM becomes sm
+    bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", folded))
+    return _WORD.findall(unicodedata.normalize("NFKC", bare))
 
 
 def terms_of(query: str) -> list[Term]:
