@@ -46,6 +46,11 @@ def downgrade(url: URL, revision: str) -> None:
         command.downgrade(alembic_config(connection), revision)
 
 
+def in_models(_: object, name: str | None, kind: str, *__: object) -> bool:
+    """Whether Alembic shall compare a thing with the models; the full-text index is made by migrations alone."""
+    return kind != "table" or not (name or "").startswith("search_")
+
+
 def current_revision(connection: Connection) -> str:
     """The revision of this database; empty when it has none."""
     return MigrationContext.configure(connection).get_current_revision() or ""

@@ -96,6 +96,25 @@ def database(request: pytest.FixtureRequest) -> Iterator[str]:
     yield from place(request.param, request)
 
 
+@pytest.fixture(params=KINDS)
+def blank(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Where a database lies that has no tables yet."""
+    if request.param == "sqlite":
+        in_memory: Path = request.getfixturevalue("in_memory")
+        folder = Path(tempfile.mkdtemp(dir=in_memory))
+        yield str(folder)
+        shutil.rmtree(folder)
+        return
+    server: URL = request.getfixturevalue("postgres_server")
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE blank"))
+    yield server.set(database="blank").render_as_string(hide_password=False)
+    with engine.connect() as connection:
+        connection.execute(text("DROP DATABASE blank WITH (FORCE)"))
+    engine.dispose()
+
+
 @pytest.fixture
 def store(database: str) -> Iterator[Store]:
     """A store on it."""
