@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from storage.store import Store
 
 USER = "trial"
-GROWTHS = 3  # saves of an answer before it is finished
+GROWTHS = 2  # saves of an answer before it is finished
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +67,21 @@ def crash_trial(place: str, *, turns: int, kills: int, seed: int) -> CrashResult
         answered: set[int] = set()
         done = open_ones = problems = 0
         while len(answered) < turns:
-            child, heard = _start(_talk, place, conversation, len(answered), turns)
+            child, heard = start(_talk, place, conversation, len(answered), turns)
             # The kills are spread over all that a child says: two words a turn.
             left = (turns - len(answered)) * 2
             patience = chance.randint(1, max(1, 2 * left // (kills - done + 1))) if done < kills else None
-            heard_now = 0
+            heard_now, gap, at = 0, 0.01, time.perf_counter()
             while patience is None or heard_now < patience:
                 try:
                     word, turn = heard.recv()
                 except EOFError:
                     break
+                gap, at = (time.perf_counter() - at) if heard_now else gap, time.perf_counter()
                 (asked if word == "asked" else answered).add(turn)
                 heard_now += 1
             if patience is not None and child.is_alive():
-                time.sleep(chance.random() * 0.01)  # anywhere between, or within, two writes
+                time.sleep(chance.random() * gap)  # anywhere in what it does until its next word
                 _kill(child)
                 done += 1
                 for word, turn in _rest(heard):
@@ -102,7 +103,7 @@ def writers_trial(place: str, *, processes: int, threads: int, each: int, conver
     """Many writers append to the same conversations at once, each `each` messages, round and round."""
     with opened(place) as store:
         ids = [store.create_conversation(USER, "support", str(n)).id for n in range(conversations)]
-        children = [_start(_write, place, ids, threads, each, number) for number in range(processes)]
+        children = [start(_write, place, ids, threads, each, number) for number in range(processes)]
         for _, heard in children:
             heard.recv()  # everybody is ready
         begun = time.perf_counter()
@@ -158,7 +159,8 @@ def _write(heard: Connection, place: str, conversations: list[str], threads: int
 # -- helpers ---
 
 
-def _start(target: object, *arguments: object) -> tuple[BaseProcess, Connection]:
+def start(target: object, *arguments: object) -> tuple[BaseProcess, Connection]:
+    """Run `target(connection, *arguments)` in a new process; returns it and our end of the connection."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["storage.store"])
     ours, theirs = context.Pipe()

@@ -245,5 +245,5 @@ class StoreMachine(RuleBasedStateMachine):
 def test_the_store_does_what_the_model_does(store: Store) -> None:
     machine = type("Machine", (StoreMachine,), {"store": store})
     checks = [HealthCheck.too_slow, HealthCheck.filter_too_much]
-    limits = settings(max_examples=12, stateful_step_count=25, deadline=None, suppress_health_check=checks)
+    limits = settings(max_examples=8, stateful_step_count=20, deadline=None, suppress_health_check=checks)
     run_state_machine_as_test(machine, settings=limits)

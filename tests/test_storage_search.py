@@ -152,10 +152,10 @@ def test_operators_of_the_databases_are_words_like_others(store: Store, text: st
 def test_a_text_longer_than_an_index_entry_is_found_everywhere_in_it(store: Store) -> None:
     """PostgreSQL indexes it in parts: words of different parts, and phrases across a border, are found all the same."""
     talk = store.create_conversation("ann", "support", "t").id
-    words = [f"word{n}" for n in range(7000)] + ["é" * 64 + str(n) for n in range(3000)]
+    words = [f"word{n}" for n in range(900)] + ["é" * 64 + str(n) for n in range(300)]
     store.append("ann", talk, "user", " ".join(words))
     for query in (
-        "word0 word6999",
+        "word0 word899",
         '"word222 word223 word224"',
         '"word254 word255"',
         words[-1],

@@ -11,10 +11,10 @@ def test_kill_9_at_random_points_loses_nothing(database: str) -> None:
 
 
 def test_32_writers_of_one_conversation_keep_all_turns_in_order(database: str) -> None:
-    result = writers_trial(database, processes=2, threads=16, each=5, conversations=1)
-    assert (len(result.latencies), result.lost, result.reordered) == (160, 0, 0)
+    result = writers_trial(database, processes=2, threads=16, each=3, conversations=1)
+    assert (len(result.latencies), result.lost, result.reordered) == (96, 0, 0)
 
 
 def test_32_writers_of_many_conversations_do_not_wait_in_a_circle(database: str) -> None:
-    result = writers_trial(database, processes=2, threads=16, each=5, conversations=20)
-    assert (len(result.latencies), result.lost, result.reordered) == (160, 0, 0)
+    result = writers_trial(database, processes=2, threads=16, each=3, conversations=20)
+    assert (len(result.latencies), result.lost, result.reordered) == (96, 0, 0)

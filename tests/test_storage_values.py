@@ -85,7 +85,7 @@ def store(request: pytest.FixtureRequest) -> Iterator[Store]:
         store.close()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(question=TEXT, text=TEXT, status=st.sampled_from(FINAL_STATUSES), answer=st.none() | ANSWERS)
 def test_messages_round_trip(store: Store, question: str, text: str, status: str, answer: AnswerRecord | None) -> None:
     conversation = store.create_conversation("ann", "legal", question)
@@ -98,7 +98,7 @@ def test_messages_round_trip(store: Store, question: str, text: str, status: str
     assert store.conversation("ann", conversation.id).title == question
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(document=DOCUMENTS)
 def test_documents_round_trip(store: Store, document: DocumentRecord) -> None:
     user = uuid4().hex  # Hypothesis comes back to the same ids, and the first document of an id stays
