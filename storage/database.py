@@ -38,10 +38,8 @@ _POSTGRES_SENTENCES = {
     "40P01": _BUSY,  # deadlock
     "55P03": _BUSY,  # lock not available in time
     "53300": _BUSY,  # too many connections
-    "28P01": "{place} refuses the password; check the database URL.",
-    "28000": "{place} refuses this user; check the database URL.",
-    "3D000": "{place} does not exist; create the database first.",
 }
+_REFUSED = "{place} refuses the connection, saying: {reason}; check the database URL."
 _UNREACHABLE = "{place} cannot be reached; check that the database server runs and that the URL is right."
 
 
@@ -141,6 +139,9 @@ def _explain(error: BaseException | None, place: str) -> StorageError:
     if sentence := _SENTENCES.get(code & 0xFF) or _POSTGRES_SENTENCES.get(state or ""):
         return StorageError(sentence.format(place=place))
     if state is None and type(error).__name__ == "OperationalError" and not code:
-        return StorageError(_UNREACHABLE.format(place=place))
+        # What the server answers while connecting comes without a code, as text.
+        _, refused, reason = str(error).partition("FATAL:")
+        found = _REFUSED if refused else _UNREACHABLE
+        return StorageError(found.format(place=place, reason=reason.strip().splitlines()[0] if refused else ""))
     reason = (str(error).splitlines() or ["no reason given"])[0]
     return StorageError(f"The database refused the operation: {reason}.")

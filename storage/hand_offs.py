@@ -23,11 +23,11 @@ from storage.access import (
 )
 from storage.audit import log
 from storage.messages import page_of, put
-from storage.records import ConflictError, Message, NotFoundError, Page
+from storage.records import ConflictError, DocumentRecord, Message, NotFoundError, Page
 from storage.records_support import HAND_OFF_STATES, HandOff
 from storage.room import Room
-from storage.rows import message_value, picked
-from storage.schema import ConversationRow
+from storage.rows import document_value, message_value, picked
+from storage.schema import ConversationRow, DocumentRow
 from storage.schema_people import UserRow
 from storage.schema_support import HandOffRow
 
@@ -143,6 +143,14 @@ class HandOffs(Room):
         """The last page of it, as Store.page."""
         with self._begin(write=False) as session:
             return page_of(session, _seen(session, agent, hand_off_id), limit, before)
+
+    def document(self, agent: str, hand_off_id: str, document_id: str) -> DocumentRecord:
+        """A document that the conversation is about, for whoever may see the conversation."""
+        with self._begin(write=False) as session:
+            links = {link.document_id: link.user_id for link in _seen(session, agent, hand_off_id).links}
+            if document_id not in links:
+                raise NotFoundError("There is no such document.")
+            return document_value(session.get_one(DocumentRow, (links[document_id], document_id)))
 
 
 _CLOSED = "This hand-off is closed; the customer can ask for a person again."

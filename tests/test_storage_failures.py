@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import URL, text
 
 from storage import AnswerRecord, CitationRecord, DocumentRecord, StorageError, Store
 from storage.records import DiskFullError
@@ -152,3 +152,59 @@ def test_every_connection_is_durable_and_keeps_foreign_keys(store: Store) -> Non
     with store._begin(write=False):  # holds one connection, so that the check gets another
         assert pragmas() == expected
     assert pragmas() == expected
+
+
+# -- PostgreSQL ---
+
+
+def test_a_server_that_cannot_be_reached_is_named() -> None:
+    with pytest.raises(StorageError, match=r"cannot be reached; check that the database server runs") as caught:
+        Store.open("postgresql://ann:secret@127.0.0.1:1/unabridged?connect_timeout=2")
+    assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_does_not_exist_is_named(postgres_server: URL) -> None:
+    with pytest.raises(
+        StorageError,
+        match=r"refuses the connection, saying: database .nowhere. does not exist; check the database URL\.$",
+    ):
+        Store.open(postgres_server.set(database="nowhere").render_as_string(hide_password=False))
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_who_waits_too_long_for_a_lock_is_told_so(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("storage.database.BUSY_TIMEOUT_MS", 50)
+    one, two = Store(database), Store(database)
+    talk = one.create_conversation("ann", "legal", "t").id
+    with one._begin() as session:
+        session.execute(text("SELECT 1 FROM conversations FOR UPDATE"))
+        with pytest.raises(StorageError, match="too busy right now"):
+            two.append("ann", talk, "user", "x")
+    assert two.append("ann", talk, "user", "x").seq == 0
+    one.close()
+    two.close()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_connection_that_the_server_closed_is_replaced(database: str) -> None:
+    store, other = Store(database), Store(database)
+    talk = store.create_conversation("ann", "legal", "t").id
+    with other._begin() as session:
+        closed = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+        session.execute(text(closed + " AND backend_type = 'client backend'"))
+    assert store.append("ann", talk, "user", "x").seq == 0
+    store.close()
+    other.close()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_every_connection_to_postgresql_is_durable_and_in_utc(database: str) -> None:
+    store = Store(database)
+    for _ in range(2):
+        with store._begin(write=False) as session:
+            found = [
+                session.scalar(text(f"SHOW {name}")) for name in ("synchronous_commit", "timezone", "lock_timeout")
+            ]
+            assert found == ["on", "UTC", "10s"]
+            session.rollback()
+    store.close()

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage import NotFoundError, Store
+from storage import DocumentRecord, NotFoundError, Store
 from storage.records import ConflictError, NotAllowedError
 from storage.records_support import Delivery
 
@@ -140,6 +140,17 @@ def test_agents_see_what_was_handed_over_and_afterwards_only_their_own(desk: Sto
         assert len(desk.hand_offs.messages(agent, hand_off.id)) == 1
     with pytest.raises(NotFoundError):
         desk.hand_offs.messages("lee", hand_off.id)
+
+
+def test_agents_open_the_documents_of_what_was_handed_over_and_no_others(desk: Store, talk: str) -> None:
+    records = [DocumentRecord(key, key, "p", "text/plain", 1, 1, 1, datetime.now(UTC)) for key in ("d0", "d1")]
+    for record in records:
+        desk.add_document("bob", record)
+    desk.attach_document("bob", talk, "d0")
+    hand_off = desk.hand_offs.request("bob", talk, "r", "")
+    assert desk.hand_offs.document("kim", hand_off.id, "d0") == records[0]
+    with pytest.raises(NotFoundError, match="no such document"):
+        desk.hand_offs.document("kim", hand_off.id, "d1")
 
 
 @pytest.mark.parametrize("stranger", ["eve", "cid", "bob", "nobody"])

@@ -87,6 +87,7 @@ REFUSED: dict[str, Call] = {  # by an id that is ann's
     "hand_offs.reply": lambda store, user, ids: store.hand_offs.reply(user, ids.hand_off, "x"),
     "hand_offs.messages": lambda store, user, ids: store.hand_offs.messages(user, ids.hand_off),
     "hand_offs.page": lambda store, user, ids: store.hand_offs.page(user, ids.hand_off),
+    "hand_offs.document": lambda store, user, ids: store.hand_offs.document(user, ids.hand_off, "d0"),
     "promises.add": lambda store, user, ids: store.promises.add(user, ids.talk, 0, "a", "b", "c"),
     "promises.of_hand_off": lambda store, user, ids: store.promises.of_hand_off(user, ids.hand_off),
     "promises.settle": lambda store, user, ids: store.promises.settle(user, ids.promise, "broken"),

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from storage import NotFoundError, Store
 from storage.process import _started, current_tag, is_gone
+from storage.records import ConflictError
 from storage.schema import MessageRow
 from storage.trials import start
 from tests.storage_children import answer, open_and_write
@@ -50,6 +51,21 @@ def test_one_key_from_many_threads_is_stored_once(store: Store) -> None:
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(write, range(16)))) == 1
     assert len(store.messages("ann", conversation)) == 1
+
+
+def test_one_key_in_many_conversations_at_once_becomes_one_message(store: Store) -> None:
+    talks = [store.create_conversation("ann", "legal", "t").id for _ in range(8)]
+
+    def write(talk: str) -> int:
+        try:
+            return len([store.append("ann", talk, "user", "once", idempotency_key="k")])
+        except ConflictError:
+            return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, talks)) == 1
+    assert store.counts()["messages"] == 1
+    assert store.verify().problems == ()
 
 
 def test_processes_open_a_fresh_database_at_once(blank: str) -> None:
