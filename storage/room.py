@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from threading import Lock
 
 from sqlalchemy.orm import Session
 
 from storage.database import BUSY_TIMEOUT_MS, build_engine, database_url, explained, writer
 from storage.process import current_tag
 from storage.records import StorageError
+from storage.turns import Turns
 
 
 class Database:
@@ -20,7 +20,7 @@ class Database:
         self.engine = build_engine(self.url)
         self.process = process_tag or current_tag()
         self._writer = writer(self.engine)
-        self._turn = Lock() if self.sqlite else None
+        self._turns = Turns() if self.sqlite else None
 
     @property
     def sqlite(self) -> bool:
@@ -29,20 +29,20 @@ class Database:
     @contextmanager
     def begin(self, *, write: bool = True) -> Iterator[Session]:
         """One transaction: committed at the end, rolled back on any error. Values are built inside it."""
-        turn = self._writing() if write and self._turn else nullcontext()
+        turn = self._writing() if write and self._turns else nullcontext()
         with explained(self.url), turn, Session(self._writer if write else self.engine) as session, session.begin():
             yield session
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
         """Threads of this process queue here: SQLite itself lets waiting writers poll, and the unlucky starve."""
-        assert self._turn is not None
-        if not self._turn.acquire(timeout=BUSY_TIMEOUT_MS / 1000):
+        assert self._turns is not None
+        if not self._turns.acquire(BUSY_TIMEOUT_MS / 1000):
             raise StorageError(f"{self.url.database} is too busy right now; try again in a moment.")
         try:
             yield
         finally:
-            self._turn.release()
+            self._turns.release()
 
 
 class Room:

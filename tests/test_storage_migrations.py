@@ -70,7 +70,7 @@ def tables(where: str | Path) -> set[str]:
 def contents(where: str) -> dict[str, Sequence[Any]]:
     """All rows of the first version's tables, by column name."""
     with connected(where) as connection:
-        found = {}
+        found: dict[str, Sequence[Any]] = {}
         for table in TABLES:
             rows = connection.execute(text(f"SELECT * FROM {table}")).mappings().all()
             found[table] = sorted(sorted(map(repr, row.items())) for row in rows)
