@@ -182,15 +182,18 @@ def test_a_page_reads_no_more_rows_than_it_shows(store: Store, talk: str) -> Non
 
 
 def test_a_page_is_read_along_an_index_and_never_sorted(store: Store) -> None:
-    """Also when the planner has no statistics of the conversation yet, as after an import."""
+    """Also when the planner's statistics are older than the conversation, as after an import."""
     past = [PastSession(NOW, tuple(PastMessage("user", f"m{n}", NOW) for n in range(1000)))]
+    store.import_history("ann", "support", "t", past)
+    engine = store._database.engine
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE messages")
     talk = store.import_history("ann", "support", "t", past).id
     seen: list[tuple[str, Any]] = []
 
     def note(_: object, __: object, statement: str, parameters: object, ___: object, ____: object) -> None:
         seen.append((statement, parameters))
 
-    engine = store._database.engine
     event.listen(engine, "before_cursor_execute", note)
     store.page("ann", talk, limit=50)
     event.remove(engine, "before_cursor_execute", note)
