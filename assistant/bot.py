@@ -13,9 +13,11 @@ from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
 from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
+from assistant.quoting import Quoting, without_headers
 from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
+from sparse_backend.constrain import Constraint
 from sparse_backend.span_engine import SpanEngine
 from storage import CitationRecord
 
@@ -60,6 +62,7 @@ class Bot:
         self.profile = profile
         self._tokenizer = tokenizer
         self._prompt = Prompt(tokenizer, profile)
+        self._quoting: Quoting | None = None  # made at the first question: it reads the whole vocabulary
         self._checks: WeakKeyDictionary[Citer, AnswerChecks] = WeakKeyDictionary()  # by the document's own citer
 
     def answer(
@@ -76,6 +79,7 @@ class Bot:
             self._prompt.tail(turns, question),
             stop_ids=self._tokenizer.stop_ids,
             max_new_tokens=self.profile.max_new_tokens,
+            constraint=self._quotes_of(document),
             cancel=cancel,
         )
         ids: list[int] = []
@@ -92,6 +96,12 @@ class Bot:
         finally:
             generator.close()
 
+    def _quotes_of(self, document: ReadDocument) -> Constraint | None:
+        """Holds the answer's block quotes to the document's words."""
+        if self._quoting is None:
+            self._quoting = Quoting(self._tokenizer, self._engine.decoder.vocabulary)
+        return self._quoting.constraint([(document.read.segment.key, document.encoded.token_ids)])
+
     def _finished(self, document: ReadDocument, question: str, answer: Answer) -> Finished:
         text = self._tokenizer.decode(answer.token_ids).strip()
         tokens = len(document.encoded.token_ids)
@@ -107,7 +117,7 @@ class Bot:
             citations, beside = beside, ()
         doubted = checked.refuted or (bool(proof.unverified) and "quotes" in self.profile.checks)
         return Finished(
-            text="\n\n".join(filter(None, (text, "\n".join(f"- {fact}" for fact in checked.facts)))),
+            text="\n\n".join(filter(None, (without_headers(text), "\n".join(f"- {fact}" for fact in checked.facts)))),
             citations=citations,
             supported=silent or (bool(citations) and not doubted),
             unverified=(*proof.unverified, *checked.unverified),
