@@ -61,12 +61,12 @@ class Chat:
                     status = _STATUS.get(event.answer.finish, "complete")
                     record = self.record(event, document, read_now)
                 elif time.monotonic() - saved > SAVE_EVERY:
-                    self._store.grow_answer(answer_id, text)
+                    self._store.grow_answer(user, answer_id, text)
                     saved = time.monotonic()
                 if isinstance(event, Delta):
                     yield event
                 else:
-                    self._store.finish_answer(answer_id, text, status, record)
+                    self._store.finish_answer(user, answer_id, text, status, record)
                     stored = True
                     yield event
         except GeneratorExit:
@@ -74,7 +74,7 @@ class Chat:
             raise
         finally:
             if not stored:
-                self._store.finish_answer(answer_id, text, status, record)
+                self._store.finish_answer(user, answer_id, text, status, record)
 
     def record(self, event: Finished, document: ReadDocument, read_now: int) -> AnswerRecord:
         """What is stored with an answer: enough to show it again and to say how it came about."""

@@ -1,23 +1,39 @@
 """Rows to values and back. Columns carry the names of the fields, so only what differs is written out."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any
 
-from storage.records import AnswerRecord, CitationRecord, Conversation, DocumentRecord, Message
-from storage.schema import AnswerRow, CitationRow, ConversationRow, DocumentRow, MessageRow, UnreadRow
+from storage.records import (
+    AnswerRecord,
+    CitationRecord,
+    Conversation,
+    DocumentRecord,
+    Message,
+    SessionRecord,
+)
+from storage.schema import (
+    AnswerRow,
+    CitationRow,
+    ContextRow,
+    ConversationRow,
+    DocumentRow,
+    MessageRow,
+    OfAnswer,
+    SessionRow,
+    SettingRow,
+    UnreadRow,
+)
 
 _DOCUMENT = tuple(field.name for field in fields(DocumentRecord))
 _CITATION = tuple(field.name for field in fields(CitationRecord))
-_IN_OTHER_TABLES = {"pages_unread", "files_unread", "citations"}
+_IN_OTHER_TABLES = {"pages_unread", "files_unread", "citations", "context", "settings"}
 _ANSWER = tuple(field.name for field in fields(AnswerRecord) if field.name not in _IN_OTHER_TABLES)
+_MESSAGE = tuple(field.name for field in fields(Message) if field.name not in {"parent", "answer", "hash"})
 
 
 def document_value(row: DocumentRow) -> DocumentRecord:
-    return DocumentRecord(**_picked(row, _DOCUMENT))
-
-
-def document_row(user: str, document: DocumentRecord) -> DocumentRow:
-    return DocumentRow(user_id=user, **_picked(document, _DOCUMENT))
+    return DocumentRecord(**picked(row, _DOCUMENT))
 
 
 def conversation_value(row: ConversationRow) -> Conversation:
@@ -31,43 +47,50 @@ def conversation_value(row: ConversationRow) -> Conversation:
         document_ids=tuple(link.document_id for link in row.links),
         sessions=row.sessions,
         deleted=row.deleted_at is not None,
+        organisation=row.organisation_id,
+        state=row.state,
+        pinned=row.pinned,
+        archived=row.archived_at is not None,
+        branch=row.branch,
+        version=row.version,
     )
+
+
+def session_value(row: SessionRow, messages: int) -> SessionRecord:
+    return SessionRecord(row.conversation_id, row.number, row.started_at, row.ended_at, messages)
 
 
 def message_value(row: MessageRow) -> Message:
-    return Message(
-        id=row.id,
-        conversation_id=row.conversation_id,
-        seq=row.seq,
-        session=row.session,
-        role=row.role,
-        content=row.content,
-        status=row.status,
-        created_at=row.created_at,
-        answer=None if row.answer is None else _answer_value(row.answer),
-    )
+    answer = None if row.answer is None else _answer_value(row.answer)
+    return Message(**picked(row, _MESSAGE), parent=row.parent_seq, answer=answer, hash=row.hash or "")
 
 
 def answer_row(answer: AnswerRecord) -> AnswerRow:
-    """The receipt with its citations and unread parts, ready to be added as a whole."""
+    """The receipt with its citations, unread parts and settings, ready to be added as a whole."""
     unread = [UnreadRow(path="", page=page, reason="") for page in answer.pages_unread]
     unread += [UnreadRow(path=path, page=None, reason=reason) for path, reason in answer.files_unread]
-    citations = [CitationRow(**_picked(citation, _CITATION)) for citation in answer.citations]
-    for position, row in enumerate(unread):
-        row.position = position
-    for position, citation in enumerate(citations):
-        citation.position = position
-    return AnswerRow(**_picked(answer, _ANSWER), unread=unread, citations=citations)
+    citations = [CitationRow(**picked(citation, _CITATION)) for citation in answer.citations]
+    context = [ContextRow(segment=segment) for segment in answer.context]
+    settings = [SettingRow(name=name, value=value) for name, value in answer.settings]
+    parts: tuple[Sequence[OfAnswer], ...] = (unread, citations, context, settings)
+    for several in parts:
+        for position, part in enumerate(several):
+            part.position = position
+    row = AnswerRow(**picked(answer, _ANSWER))
+    row.unread, row.citations, row.context, row.settings = unread, citations, context, settings
+    return row
 
 
 def _answer_value(row: AnswerRow) -> AnswerRecord:
     return AnswerRecord(
-        **_picked(row, _ANSWER),
+        **picked(row, _ANSWER),
         pages_unread=tuple(part.page for part in row.unread if part.page is not None),
         files_unread=tuple((part.path, part.reason) for part in row.unread if part.page is None),
-        citations=tuple(CitationRecord(**_picked(citation, _CITATION)) for citation in row.citations),
+        citations=tuple(CitationRecord(**picked(citation, _CITATION)) for citation in row.citations),
+        context=tuple(part.segment for part in row.context),
+        settings=tuple((part.name, part.value) for part in row.settings),
     )
 
 
-def _picked(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
+def picked(thing: object, names: tuple[str, ...]) -> dict[str, Any]:
     return {name: getattr(thing, name) for name in names}

@@ -11,6 +11,7 @@ import pytest
 from sparse_backend.config import Impl
 from sparse_backend.gpu import missing
 
+pytest_plugins = ["tests.databases"]
 HOUSE = Path(__file__).resolve().parent.parent
 REAL = HOUSE.parent / "shared" / "data"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -123,7 +123,7 @@ def test_the_store_is_not_asked_for_every_token(
 ) -> None:
     grown: list[str] = []
     monkeypatch.setattr(module, "SAVE_EVERY", 3600)
-    monkeypatch.setattr(store, "grow_answer", lambda _, text: grown.append(text))
+    monkeypatch.setattr(store, "grow_answer", lambda user, _, text: grown.append(text))
     list(Chat(store, ScriptedBot(scripted, "one two three")).ask("ann", talk, "q", deed))
     assert not grown and said(store, talk)[1][1] == "one two three"
 

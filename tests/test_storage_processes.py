@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,76 +13,11 @@ import pytest
 from sqlalchemy import update
 
 from storage import NotFoundError, Store
-from storage.process import current_tag, is_gone
+from storage.process import _started, current_tag, is_gone
+from storage.records import ConflictError
 from storage.schema import MessageRow
-
-ROOT = Path(__file__).parents[1]
-
-APPEND = """
-import sys
-from storage import Store
-folder, conversation, name = sys.argv[1:]
-store = Store.open(folder)
-print("ready", flush=True)
-sys.stdin.readline()
-for n in range(30):
-    store.append("ann", conversation, "user", f"{name} {n}")
-"""
-ANSWER = """
-import sys
-from storage import Store
-folder, conversation = sys.argv[1:]
-store = Store.open(folder)
-answer = store.begin_answer("ann", conversation)
-store.grow_answer(answer.id, "half an ans")
-print(answer.id, flush=True)
-sys.stdin.readline()
-store.finish_answer(answer.id, "half an answer", "complete", None)
-"""
-OPEN = """
-import sys
-from storage import Store
-print("ready", flush=True)
-sys.stdin.readline()
-store = Store.open(sys.argv[1])
-store.append("ann", store.create_conversation("ann", "legal", "t").id, "user", "x")
-"""
-
-
-def start(code: str, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
-        [sys.executable, "-c", code, *arguments],
-        cwd=ROOT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def first_line(child: "subprocess.Popen[str]") -> str:
-    assert child.stdout is not None
-    return child.stdout.readline().strip()
-
-
-def let_run(children: "list[subprocess.Popen[str]]") -> None:
-    """Wait until all are ready, let them go at once, and insist that each ends well."""
-    for child in children:
-        assert first_line(child)
-    for child in children:
-        assert child.stdin is not None
-        child.stdin.write("\n")
-        child.stdin.flush()
-    for child in children:
-        _, errors = child.communicate(timeout=60)
-        assert child.returncode == 0, errors
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(tmp_path)
-    yield store
-    store.close()
+from storage.trials import start
+from tests.storage_children import answer, open_and_write
 
 
 def check_order(store: Store, conversation_id: str, writers: int, each: int) -> None:
@@ -100,35 +34,50 @@ def test_threads_neither_lose_nor_reorder(store: Store) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
 
     def write(name: int) -> None:
-        for n in range(20):
+        for n in range(8):
             store.append("ann", conversation, "user", f"{name} {n}")
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
-    check_order(store, conversation, 8, 20)
-
-
-def test_processes_neither_lose_nor_reorder(store: Store, tmp_path: Path) -> None:
-    conversation = store.create_conversation("ann", "legal", "t").id
-    let_run([start(APPEND, str(tmp_path), conversation, name) for name in ("left", "right")])
-    check_order(store, conversation, 2, 30)
+    check_order(store, conversation, 8, 8)
 
 
 def test_one_key_from_many_threads_is_stored_once(store: Store) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
 
-    def write(n: int) -> int | None:
-        return store.append("ann", conversation, "user", f"try {n}", idempotency_key="k").id
+    def write(_: int) -> int | None:
+        return store.append("ann", conversation, "user", "once", idempotency_key="k").id
 
     with ThreadPoolExecutor(8) as pool:
         assert len(set(pool.map(write, range(16)))) == 1
     assert len(store.messages("ann", conversation)) == 1
 
 
-def test_processes_open_a_fresh_folder_at_once(tmp_path: Path) -> None:
-    folder = tmp_path / "not" / "there"
-    let_run([start(OPEN, str(folder)) for _ in range(3)])
-    store = Store.open(folder)
+def test_one_key_in_many_conversations_at_once_becomes_one_message(store: Store) -> None:
+    talks = [store.create_conversation("ann", "legal", "t").id for _ in range(8)]
+
+    def write(talk: str) -> int:
+        try:
+            return len([store.append("ann", talk, "user", "once", idempotency_key="k")])
+        except ConflictError:
+            return 0
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(write, talks)) == 1
+    assert store.counts()["messages"] == 1
+    assert store.verify().problems == ()
+
+
+def test_processes_open_a_fresh_database_at_once(blank: str) -> None:
+    where = blank if "://" in blank else f"{blank}/not/there"
+    children = [start(open_and_write, where) for _ in range(3)]
+    assert [heard.recv() for _, heard in children] == ["ready"] * 3
+    for _, heard in children:
+        heard.send("go")
+    for child, _ in children:
+        child.join(60)
+        assert child.exitcode == 0
+    store = Store.open(where)
     assert (store.counts()["conversations"], store.counts()["messages"]) == (3, 3)
     store.close()
 
@@ -146,40 +95,39 @@ def test_opening_waits_for_the_one_who_is_opening(tmp_path: Path) -> None:
 
 
 def test_the_answer_of_a_killed_process_is_broken_and_that_of_a_living_one_grows_on(
-    store: Store, tmp_path: Path
+    store: Store, database: str
 ) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
     own = store.begin_answer("ann", conversation)
-    killed, living = (start(ANSWER, str(tmp_path), conversation) for _ in range(2))
-    killed_id, living_id = int(first_line(killed)), int(first_line(living))
-    killed.send_signal(signal.SIGKILL)
+    (killed, last_words), (living, order) = (start(answer, database, conversation) for _ in range(2))
+    killed_id, living_id = last_words.recv(), order.recv()
+    os.kill(killed.pid or 0, signal.SIGKILL)
+    killed.join()
 
     def states() -> dict[int | None, tuple[str, str]]:
         return {m.id: (m.status, m.content) for m in store.messages("ann", conversation)}
 
-    # Not yet waited for: the dead process is still in the process table, as a zombie.
-    os.waitid(os.P_PID, killed.pid, os.WEXITED | os.WNOWAIT)
     assert states()[killed_id] == ("streaming", "half an ans")
-    Store.open(tmp_path).close()
+    Store.open(database).close()
     assert states() == {
         own.id: ("streaming", ""),
         killed_id: ("broken", "half an ans"),
         living_id: ("streaming", "half an ans"),
     }
-    killed.communicate()
     with pytest.raises(NotFoundError):  # what another process began is not ours to write
-        store.finish_answer(living_id, "forged", "complete", None)
+        store.finish_answer("ann", living_id, "forged", "complete", None)
     with pytest.raises(NotFoundError):
-        store.grow_answer(killed_id, "forged")
-    living.communicate("\n", timeout=60)
+        store.grow_answer("ann", killed_id, "forged")
+    order.send("go on")
+    living.join(60)
     assert states()[living_id] == ("complete", "half an answer")
     assert store.mark_broken() == 0
     assert len(states()) == 3
 
 
-def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(store: Store, tmp_path: Path) -> None:
+def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(store: Store, database: str) -> None:
     conversation = store.create_conversation("ann", "legal", "t").id
-    far = Store(tmp_path, process_tag="elsewhere/0000/7/99")
+    far = Store(database, process_tag="elsewhere/0000/7/99")
     begun = far.begin_answer("ann", conversation)
 
     def status() -> str:
@@ -188,16 +136,28 @@ def test_an_answer_of_another_machine_is_broken_after_long_silence_or_by_name(st
     assert store.mark_broken() == 0
     assert store.mark_broken("elsewhere/0000/7/99") == 1
     assert status() == "broken"
-    far.grow_answer(begun.id or 0, "it lives")  # taken for dead by mistake
+    far.grow_answer("ann", begun.id or 0, "it lives")  # taken for dead by mistake
     assert status() == "streaming"
     with store._begin() as session:
         session.execute(update(MessageRow).values(grown_at=datetime.now(UTC) - timedelta(minutes=11)))
     assert far.mark_broken("elsewhere/0000/7/99") == 0  # its own answers, whatever is asked
     assert store.mark_broken() == 1
-    far.finish_answer(begun.id or 0, "it lived", "complete", None)
+    far.finish_answer("ann", begun.id or 0, "it lived", "complete", None)
     assert status() == "complete"
     assert store.mark_broken("elsewhere/0000/7/99") == 0
     far.close()
+
+
+def test_a_dead_process_that_nobody_waited_for_is_gone() -> None:
+    """It is still in the process table, as a zombie."""
+    dead = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    host, boot, _, _ = current_tag().split("/")
+    tag = f"{host}/{boot}/{dead.pid}/{_started(dead.pid)}"
+    assert is_gone(tag) is False
+    dead.kill()
+    os.waitid(os.P_PID, dead.pid, os.WEXITED | os.WNOWAIT)
+    assert is_gone(tag) is True
+    dead.communicate()
 
 
 def test_who_is_gone() -> None:

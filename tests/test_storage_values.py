@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import storage
 from storage import AnswerRecord, CitationRecord, DocumentRecord, StorageError, Store
 from storage.records import FINAL_STATUSES, ConflictError
+from tests.databases import KINDS, place
 
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=200)
 COUNT = st.integers(0, 2**31 - 1)
@@ -31,6 +32,8 @@ CITATIONS = st.builds(
     verified=st.booleans(),
     kind=st.sampled_from(["quote", "evidence"]),
     score=REAL,
+    session=st.none() | COUNT,
+    seq=st.none() | COUNT,
 )
 ANSWERS = st.builds(
     AnswerRecord,
@@ -53,6 +56,12 @@ ANSWERS = st.builds(
     first_token_s=REAL,
     total_s=REAL,
     citations=st.lists(CITATIONS, max_size=4).map(tuple),
+    seed=st.none() | BIG,
+    dtype=TEXT,
+    bot_digest=TEXT,
+    model_digest=TEXT,
+    context=st.lists(TEXT, max_size=3).map(tuple),
+    settings=st.lists(st.tuples(TEXT, TEXT), max_size=3).map(tuple),
 )
 DOCUMENTS = st.builds(
     DocumentRecord,
@@ -67,27 +76,29 @@ DOCUMENTS = st.builds(
 )
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    store = Store.open(tmp_path_factory.mktemp("values"))
-    yield store
-    store.close()
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    """One for all examples of Hypothesis."""
+    for where in place(request.param, request):
+        store = Store(where)
+        yield store
+        store.close()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(question=TEXT, text=TEXT, status=st.sampled_from(FINAL_STATUSES), answer=st.none() | ANSWERS)
 def test_messages_round_trip(store: Store, question: str, text: str, status: str, answer: AnswerRecord | None) -> None:
     conversation = store.create_conversation("ann", "legal", question)
     asked = store.append("ann", conversation.id, "user", question)
     begun = store.begin_answer("ann", conversation.id)
-    finished = store.finish_answer(begun.id or 0, text, status, answer)
+    finished = store.finish_answer("ann", begun.id or 0, text, status, answer)
     assert store.messages("ann", conversation.id) == [asked, finished]
     assert (asked.content, asked.status, asked.seq, asked.session) == (question, "complete", 0, 1)
     assert (finished.content, finished.status, finished.answer) == (text, status, answer)
     assert store.conversation("ann", conversation.id).title == question
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(document=DOCUMENTS)
 def test_documents_round_trip(store: Store, document: DocumentRecord) -> None:
     user = uuid4().hex  # Hypothesis comes back to the same ids, and the first document of an id stays
@@ -122,6 +133,13 @@ def test_a_datetime_without_zone_is_refused(store: Store) -> None:
         store.conversations("zoe", before=datetime(2026, 1, 1))
 
 
+def test_a_nul_is_refused_alike_on_both_databases(store: Store) -> None:
+    conversation = store.create_conversation("ann", "legal", "t")
+    with pytest.raises(StorageError, match="NUL character"):
+        store.append("ann", conversation.id, "user", "zero: \0")
+    assert store.messages("ann", conversation.id) == []
+
+
 def test_text_that_is_not_unicode_is_refused_and_nothing_is_kept(store: Store) -> None:
     conversation = store.create_conversation("ann", "legal", "t")
     with pytest.raises(StorageError, match="not valid Unicode"):
@@ -135,7 +153,7 @@ def test_unknown_roles_statuses_and_limits_are_refused(store: Store) -> None:
         store.append("ann", conversation.id, "system", "x")
     begun = store.begin_answer("ann", conversation.id)
     with pytest.raises(ValueError, match="status"):
-        store.finish_answer(begun.id or 0, "x", "streaming", None)
+        store.finish_answer("ann", begun.id or 0, "x", "streaming", None)
     with pytest.raises(ValueError, match="limit"):
         store.conversations("ann", limit=0)
 
@@ -144,13 +162,13 @@ def test_a_finished_answer_stays_as_it_is(store: Store) -> None:
     conversation = store.create_conversation("ann", "legal", "t")
     begun = store.begin_answer("ann", conversation.id)
     assert (begun.content, begun.status, begun.role) == ("", "streaming", "assistant")
-    store.grow_answer(begun.id or 0, "so far")
+    store.grow_answer("ann", begun.id or 0, "so far")
     assert store.messages("ann", conversation.id)[0].content == "so far"
-    finished = store.finish_answer(begun.id or 0, "all", "broken", None)
+    finished = store.finish_answer("ann", begun.id or 0, "all", "broken", None)
     with pytest.raises(ConflictError, match="already finished"):
-        store.grow_answer(begun.id or 0, "more")
+        store.grow_answer("ann", begun.id or 0, "more")
     with pytest.raises(ConflictError, match="already finished"):
-        store.finish_answer(begun.id or 0, "more", "complete", None)
+        store.finish_answer("ann", begun.id or 0, "more", "complete", None)
     assert store.messages("ann", conversation.id) == [finished]
 
 

@@ -2,6 +2,8 @@
 
 from alembic import context
 
+from storage import schema_people, schema_support  # noqa: F401  (their tables belong to the metadata)
+from storage.migrate import in_models
 from storage.schema import Base
 
 
@@ -10,6 +12,7 @@ def run() -> None:
     context.configure(
         connection=connection,
         target_metadata=Base.metadata,
+        include_object=in_models,
         render_as_batch=True,  # SQLite changes a column only by rebuilding its table
         transactional_ddl=True,
     )
