@@ -110,7 +110,7 @@ class Reader:
             if held.new:
                 self.library.delete(held.id)
             raise
-        self._observer.read(self._bot, read)
+        self._observer.read(self._bot, read, held.parse_s)
         return ReadDocument(held, encoded, prefix, read, Citer(held.document, encoded))
 
     def _held(self, job: ReadJob, source: Source) -> Held:
