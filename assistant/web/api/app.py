@@ -14,11 +14,11 @@ from starlette.responses import Response
 
 from assistant.service import Service
 from assistant.web.api import bots, completions, conversations, files, operations
+from assistant.web.api.bodies import Bodies
 from assistant.web.api.gate import Gate
 from assistant.web.api.journal import Journal
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.problems import EXPECTED, Problem, problem_of
-from assistant.web.api.slow import SlowBodies
 from assistant.web.api.state import ApiState
 from assistant.web.api.wire import ProblemObject
 
@@ -50,16 +50,14 @@ def build_api(service: Service, options: ApiOptions) -> FastAPI:
     )
     app.state.api = state
     known = [Depends(HTTPBearer(auto_error=False, description="An API key; see docs/api.md."))]
-    sizes = {files: options.max_upload_bytes, completions: options.max_request_bytes}
     for module in (completions, files, conversations, bots):
-        most = sizes.get(module, options.max_small_bytes)
-        app.include_router(module.router, dependencies=known, responses=_ERRORS, max_body_size=most)
-    app.include_router(operations.router, max_body_size=options.max_small_bytes)
+        app.include_router(module.router, dependencies=known, responses=_ERRORS)
+    app.include_router(operations.router)
     for kind in (*EXPECTED, Problem):
         app.add_exception_handler(kind, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
-    app.add_middleware(SlowBodies, grace_s=options.upload_grace_s, rate=options.min_upload_rate)
+    app.add_middleware(Bodies, most=options.most_bytes, grace_s=options.upload_grace_s, rate=options.min_upload_rate)
     app.add_middleware(Gate, people=state.people, requests=state.requests, wrong_keys=state.wrong_keys)
     app.add_middleware(Journal, metrics=state.metrics)  # added last, so it is the outermost
     return app
@@ -85,10 +83,7 @@ async def _refuse(request: Request, error: Exception) -> Response:
 async def _refuse_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code = _CODES.get(error.status_code, "invalid_request")
-    if error.status_code == 413:
-        detail = "The request is too large; the limits stand in docs/api.md."
-    else:
-        detail = f"{str(error.detail).rstrip('.')}."
+    detail = f"{str(error.detail).rstrip('.')}."
     return _answer(request, Problem(error.status_code, detail, code, headers=error.headers))
 
 

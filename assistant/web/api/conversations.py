@@ -25,8 +25,9 @@ from assistant.web.api.wire import (
     Verdict,
     VerdictObject,
 )
-from storage import Conversation, NotFoundError
+from storage import Conversation, NotFoundError, StorageError
 from storage.records import Hit as Found
+from storage.words import terms_of
 
 router = APIRouter(prefix="/v1/conversations", tags=["conversations"])
 Cursor = Annotated[Text | None, Query(description="`next_cursor` of the page before.")]
@@ -64,6 +65,10 @@ def search(
     model: Annotated[Text | None, Query(description="Only what this bot was asked.")] = None,
 ) -> HitList:
     """Messages and documents of the user that hold all the words, newest first."""
+    try:
+        terms_of(q)
+    except StorageError as error:
+        raise Problem(400, str(error), "no_words") from error
     store = state.service.store
     kinds = (kind,) if kind else ("message", "document")
     found = cursors.page(

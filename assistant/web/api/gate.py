@@ -38,11 +38,11 @@ class Gate:
         headers = Headers(scope=scope)
         if self._people.open_user is not None:
             check_local(headers)
-        address = (scope.get("client") or ("unknown", 0))[0]
-        self._wrong_keys.check(address)
-        caller = await run_in_threadpool(self._people.caller, bearer(headers))
+        key = bearer(headers)
+        caller = await run_in_threadpool(self._people.caller, key)
         if caller is None:
-            self._wrong_keys.hit(address)
+            if key:  # those with a good key get in, whoever tries wrong ones behind the same address
+                self._wrong_keys.hit((scope.get("client") or ("unknown", 0))[0])
             raise Problem(
                 401,
                 "This needs a valid key: send it as “Authorization: Bearer …”.",

@@ -35,3 +35,9 @@ class ApiOptions:
             value = getattr(self, name)
             if name != "open_user" and value <= 0:
                 raise ValueError(f"{name} must be positive, not {value}")
+
+    def most_bytes(self, path: str) -> int:
+        """The largest body that a request to `path` may have."""
+        if path.startswith("/v1/files"):
+            return self.max_upload_bytes
+        return self.max_request_bytes if path.startswith("/v1/chat") else self.max_small_bytes

@@ -28,11 +28,6 @@ class Rate:
         if not self._limiter.hit(self._item, name):
             raise self._refusal(name)
 
-    def check(self, name: str) -> None:
-        """Refuses like `hit`, but counts nothing."""
-        if not self._limiter.test(self._item, name):
-            raise self._refusal(name)
-
     def _refusal(self, name: str) -> Problem:
         wait = max(1, math.ceil(self._limiter.get_window_stats(self._item, name).reset_time - time.time()))
         limit = self._item.amount
