@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, doctor. The only place that reads the environment."""
+"""Unabridged on the command line: serve (default), read, ask, eval, doctor; the only reader of the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "read":
             return read(options)
-        return {"serve": serve, "ask": ask, "doctor": doctor}[options.command](options)
+        return {"serve": serve, "ask": ask, "doctor": doctor, "eval": evaluate}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -191,6 +191,29 @@ def serve(options: argparse.Namespace) -> int:
     return 0
 
 
+def evaluate(options: argparse.Namespace) -> int:
+    """`eval --document X --questions Y.json`: how many answers are right, cited and refused, beside its rivals."""
+    from assistant.evaluate import EvalCommand
+    from assistant.evaluate import evaluate as measure
+
+    command = EvalCommand(
+        paths=sources(options),
+        questions=options.questions,
+        levels=() if options.level == "auto" else tuple(options.level.split(",")),
+        rivals=tuple(dict.fromkeys(options.rival)),
+        out=options.out,
+        run=options.run,
+        password=options.password or None,
+        ocr=options.ocr,
+    )
+    found = measure(command, service_options(options))
+    report = found.pop("report")
+    if not options.json:
+        print(report)
+    print(json.dumps(found, ensure_ascii=False))
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`doctor`: what this machine has and what will be used."""
     from assistant.diagnosis import diagnose
@@ -236,13 +259,15 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS)."""
-    commands = ("serve", "read", "ask", "doctor")
+    commands = ("serve", "read", "ask", "eval", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
     sub = parser.add_subparsers(dest="command", required=True)
     for name, text in zip(
-        commands, ("web app", "parse only", "ask on the terminal", "what this machine has"), strict=True
+        commands,
+        ("web app", "parse only", "ask on the terminal", "score answers on a document", "what this machine has"),
+        strict=True,
     ):
         command = sub.add_parser(name, help=text, description=text)
         shared_flags(command)
@@ -255,7 +280,13 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument("-q", "--question", required=True)
             command.add_argument("--user", default="me")
             command.add_argument("--conversation", metavar="ID")
-        if name in ("read", "ask"):
+        if name == "eval":
+            command.add_argument("--document", dest="paths", nargs="+", required=True, metavar="PATH")
+            command.add_argument("--questions", type=Path, required=True, metavar="Y.json")
+            command.add_argument("--rival", nargs="*", default=["dense"], choices=["dense", "retrieval"])
+            command.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept; data/eval by default")
+            command.add_argument("--run", metavar="NAME", help="name of the run; a hash of its settings by default")
+        if name in ("read", "ask", "eval"):
             command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
             command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
         if name == "serve":

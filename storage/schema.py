@@ -167,7 +167,9 @@ class MessageRow(Base):
         ),
         UniqueConstraint("conversation_id", "seq"),
         Index(None, "conversation_id", "branch", "seq"),
-        Index(None, "conversation_id", "session"),
+        # With `seq`, though a session alone is looked for: without it PostgreSQL's planner, as long as it has counted
+        # nothing in a new conversation, reads all of it by this index and sorts, instead of taking the last page.
+        Index(None, "conversation_id", "session", "seq"),
         Index(None, "status"),
     )
 

@@ -9,7 +9,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, literal_column, or_, select, text
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    intersect,
+    literal_column,
+    or_,
+    select,
+    text,
+    union,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from storage.access import known_user
@@ -24,6 +36,7 @@ B = TypeVar("B")
 MESSAGES, PASSAGES = "search_messages", "search_passages"
 _VECTOR = "(entry, part, words) VALUES (:row, :part, CAST(:words AS tsvector))"
 _PART = 255  # words in a row on PostgreSQL, which remembers 256 places of a word at most
+_SEVERAL = "=m"  # a word in each row of a text that needs several
 _OVERLAP = 32  # words that two rows share, so that a phrase is found across their border
 
 
@@ -45,7 +58,8 @@ def _entries(row: int, owner: str, words: list[str], *, whole: bool) -> list[dic
     if whole:
         return [{"row": row, "words": " ".join([owner, *words])}]
     parts = [words[at : at + _PART] for at in range(0, max(1, len(words) - _OVERLAP), _PART - _OVERLAP)]
-    return [{"row": row, "part": n, "words": _vector([owner, *part])} for n, part in enumerate(parts)]
+    marks = [owner, _SEVERAL] if len(parts) > 1 else [owner]
+    return [{"row": row, "part": n, "words": _vector([*marks, *part])} for n, part in enumerate(parts)]
 
 
 def forget(session: Session, table: str, row_id: int) -> None:
@@ -136,18 +150,21 @@ def _newest(
 def _holds(
     session: Session, table: str, key: InstrumentedAttribute[int], owner: str, terms: Sequence[Term]
 ) -> ColumnElement[bool]:
-    """The row `key` holds every term. Parts of one row may hold different ones, so each is looked up by itself."""
+    """The row `key` holds every term: in one entry of the index or, where a text needs several, in any of them."""
     if session.get_bind().dialect.name == "sqlite":
         match = " AND ".join([f'"{owner}"', *(_fts5(term) for term in terms)])
         rows = select(literal_column("rowid", BigInteger)).select_from(text(table))
         return key.in_(rows.where(text("words MATCH :match").bindparams(match=match)))
-    found = [
-        select(literal_column("entry", BigInteger))
-        .select_from(text(table))
-        .where(text(f"words @@ CAST(:term{n} AS tsquery)").bindparams(**{f"term{n}": f"'{owner}' & {_tsquery(term)}"}))
-        for n, term in enumerate(piece for term in terms for piece in _pieces(term))
-    ]
-    return and_(*(key.in_(rows) for rows in found))
+    pieces = [_tsquery(piece) for term in terms for piece in _pieces(term)]
+    entry = literal_column("entry", BigInteger)
+
+    def entries(number: int, *wanted: str) -> Select[int]:
+        match = text(f"words @@ CAST(:match{number} AS tsquery)").bindparams(**{f"match{number}": " & ".join(wanted)})
+        return select(entry).select_from(text(table)).where(match)
+
+    together = entries(0, f"'{owner}'", *pieces)
+    apart = [entries(n, f"'{owner}'", f"'{_SEVERAL}'", piece) for n, piece in enumerate(pieces, 1)]
+    return key.in_(union(together, intersect(*apart) if len(apart) > 1 else apart[0]))
 
 
 def _fts5(term: Term) -> str:
@@ -168,7 +185,7 @@ def _tsquery(term: Term) -> str:
 
 
 def _vector(words: Sequence[str]) -> str:
-    """The text form of a tsvector. The first word, the owner, has position 1, so that no phrase reaches over it."""
+    """The text form of a tsvector."""
     return " ".join(f"'{word}':{place}" for place, word in enumerate(words, 1))
 
 

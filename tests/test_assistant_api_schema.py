@@ -10,6 +10,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
+from schemathesis.core.result import Ok
 
 from assistant.web.api.app import build_api
 from assistant.web.api.options import ApiOptions
@@ -17,7 +18,7 @@ from tests.api_house import service_in
 
 PLENTY = 1_000_000
 EACH = settings(
-    max_examples=8,
+    max_examples=5,
     derandomize=True,
     database=None,
     deadline=None,
@@ -39,6 +40,7 @@ def test_nothing_that_a_client_sends_breaks_the_server(tmp_path: Path) -> None:
         assert response.status_code < 500, (case.as_curl_command(), response.text)
 
     for found in schema.get_all_operations():
+        assert isinstance(found, Ok)
         operation = found.ok()
         for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
             with contextlib.suppress(Unsatisfiable):  # what takes nothing cannot be given anything wrong

@@ -12,6 +12,7 @@ import pytest
 from assistant import service as module
 from assistant.service import Service, ServiceOptions
 from assistant.web.desk import Desk, View
+from sparse_backend.shelf import Shelf
 from storage import NotFoundError
 from tests.fakes import CONTRACT, ScriptedEngine, contract, decoder, document, model_folder
 
@@ -225,7 +226,7 @@ def test_after_a_restart_the_document_is_opened_from_disk(
     desk: Desk, house: Service, ann: str, talk: str, engine: ScriptedEngine
 ) -> None:
     house.bot(house.profile.name)._open.clear()
-    engine._segments.clear()
+    engine.shelf = Shelf(engine.store, "cpu", 4)
     views = asked(desk, ann, talk)
     assert not alerts(views)
     answer = house.store.messages(ann, talk)[1].answer

@@ -176,7 +176,7 @@ def test_progress_goes_from_zero_to_all(made: Engine) -> None:
 def test_cancelling_leaves_nothing(made: Engine, decoder: Any, tmp_path: Path) -> None:
     with pytest.raises(Cancelled):
         made.read(DOC, ANCHORS, cancel=lambda: len(decoder.calls) == 3)
-    assert len(decoder.calls) == 3 and not list(tmp_path.iterdir()) and not made._segments
+    assert len(decoder.calls) == 3 and not list(tmp_path.iterdir()) and not len(made.shelf)
     assert made.read(DOC, ANCHORS).cached_tokens == 0
     assert decoder.fed == 3 * 16 + len(DOC)
 
@@ -188,7 +188,7 @@ def test_forgetting_removes_memory_disk_and_tails(made: Engine, decoder: Any, tm
     next(running)
     made.forget(segment.key)
     running.close()
-    assert not list(tmp_path.iterdir()) and not made._segments and not len(made.tails)
+    assert not list(tmp_path.iterdir()) and not len(made.shelf) and not len(made.tails)
     assert made.read(DOC, ANCHORS).cached_tokens == 0
     ask(made, segment, QUESTION)
     assert len(made.tails) == 1
@@ -214,7 +214,7 @@ def test_what_cannot_fit_fails_before_the_first_pass(
         patch.setattr(shutil, "disk_usage", lambda _: disk._replace(free=MARGIN))
         with pytest.raises(DiskFullError):
             made.read(DOC, ANCHORS)
-    assert decoder.calls == [] and not list(tmp_path.iterdir()) and not made._segments
+    assert decoder.calls == [] and not list(tmp_path.iterdir()) and not len(made.shelf)
     assert made.read(DOC, ANCHORS).cached_tokens == 0
 
 
@@ -229,7 +229,7 @@ def test_a_disk_that_fills_up_meanwhile_leaves_nothing(
         patch.setattr("sparse_backend.kvfile.save_file", fail)
         with pytest.raises(DiskFullError):
             made.read(DOC, ANCHORS)
-    assert not list(tmp_path.iterdir()) and not made._segments
+    assert not list(tmp_path.iterdir()) and not len(made.shelf)
     assert made.read(DOC, ANCHORS).cached_tokens == 0
 
 

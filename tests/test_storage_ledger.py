@@ -1,10 +1,17 @@
 """The ledger of a conversation: hashes over everything said, branches beside edited messages, pages of a branch."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from storage import NotFoundError, Store
 from storage.hashes import ROOT, message_hash
-from storage.records import Branch, ConflictError, Message
+from storage.records import Branch, ConflictError, Message, PastMessage, PastSession
+from storage.schema import MessageRow
+
+NOW = datetime(2026, 11, 25, tzinfo=UTC)
 
 
 def contents(messages: "list[Message] | tuple[Message, ...]") -> list[str]:
@@ -166,16 +173,36 @@ def test_a_page_reads_no_more_rows_than_it_shows(store: Store, talk: str) -> Non
     def count(target: object, _: object) -> None:
         fetched.append(1)
 
-    from sqlalchemy import event
-
-    from storage.schema import MessageRow
-
     event.listen(MessageRow, "load", count)
     try:
         assert contents(store.page("ann", talk, limit=4).messages) == ["m27", "m28", "m29", "edit of 30"]
     finally:
         event.remove(MessageRow, "load", count)
     assert len(fetched) == 5
+
+
+def test_a_page_is_read_along_an_index_and_never_sorted(store: Store) -> None:
+    """Also when the planner's statistics are older than the conversation, as after an import."""
+    past = [PastSession(NOW, tuple(PastMessage("user", f"m{n}", NOW) for n in range(1000)))]
+    store.import_history("ann", "support", "t", past)
+    engine = store._database.engine
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE messages")
+    talk = store.import_history("ann", "support", "t", past).id
+    seen: list[tuple[str, Any]] = []
+
+    def note(_: object, __: object, statement: str, parameters: object, ___: object, ____: object) -> None:
+        seen.append((statement, parameters))
+
+    event.listen(engine, "before_cursor_execute", note)
+    store.page("ann", talk, limit=50)
+    event.remove(engine, "before_cursor_execute", note)
+    statement, parameters = next(each for each in seen if "FROM messages" in each[0])
+    explain = "EXPLAIN QUERY PLAN " if engine.dialect.name == "sqlite" else "EXPLAIN "
+    with engine.connect() as connection:
+        plan = str(connection.exec_driver_sql(explain + statement, parameters).all())
+    assert "ndex" in plan or "INDEX" in plan
+    assert "Sort" not in plan and "TEMP B-TREE" not in plan, plan
 
 
 def test_one_session_of_a_branch(store: Store, talk: str) -> None:

@@ -48,8 +48,9 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
     """The API, with the page behind its routes."""
     page = build(Desk(service), service.profile)
     page.queue(max_size=64)
-    return gr.mount_gradio_app(
-        build_api(service, options),
+    app = build_api(service, options)
+    gr.mount_gradio_app(
+        app,
         page,
         path="",
         auth=users or None,
@@ -62,6 +63,7 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css=(Path(__file__).parent / "page.css").read_text("utf-8"),
     )
+    return app
 
 
 def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:

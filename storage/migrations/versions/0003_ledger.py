@@ -100,11 +100,11 @@ def upgrade() -> None:
             ondelete="CASCADE",
         )
     op.create_index("ix_messages_conversation_id_branch_seq", "messages", ["conversation_id", "branch", "seq"])
-    op.create_index("ix_messages_conversation_id_session", "messages", ["conversation_id", "session"])
+    op.create_index("ix_messages_conversation_id_session_seq", "messages", ["conversation_id", "session", "seq"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_messages_conversation_id_session", "messages")
+    op.drop_index("ix_messages_conversation_id_session_seq", "messages")
     op.drop_index("ix_messages_conversation_id_branch_seq", "messages")
     op.add_column("messages", sa.Column("idempotency_key", sa.Text(), nullable=True))
     connection = op.get_bind()

@@ -1,0 +1,1 @@
+"""Measures answers: suites of generated texts, faithfulness to dense attention, ablations, a retrieval rival."""

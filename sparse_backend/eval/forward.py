@@ -1,0 +1,298 @@
+"""Forward passes of the harness' own: repairs on trial, teacher-forced distributions, probes of every layer.
+
+They are for measuring: some compute all pairs where a product would not. Only this file and `runner` know how the
+backend keeps keys and values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from sparse_backend.attention import sparse_attention
+from sparse_backend.config import Impl
+from sparse_backend.eval.case import EvalError
+from sparse_backend.eval.settings import MEAN_BLOCK, Setting
+from sparse_backend.kernels import reference
+from sparse_backend.layout import Layout, compile_layout
+from sparse_backend.model import Decoder, Form, KeysComplete
+from sparse_backend.positions import Turns
+from sparse_backend.presets import Schedule, dense
+from sparse_backend.probe import Evidence
+from sparse_backend.segment import Context, KVBuffer, Segment, segment_key
+from sparse_backend.steps import TailStep
+
+CHUNK = 512  # tokens of one forward pass
+ROWS = 32  # rows of a chunk that probes look at
+
+
+def layouts(decoder: Decoder, schedule: Schedule, anchors: Sequence[int], n: int) -> list[Layout]:
+    """One layout per layer for n tokens."""
+    layers = decoder.shape.layers
+    indices = torch.tensor(list(anchors), dtype=torch.int64)
+    patterns = [schedule.of(layer, layers) for layer in range(layers)]
+    made = {pattern: compile_layout(pattern, indices, n) for pattern in set(patterns)}
+    return [made[pattern] for pattern in patterns]
+
+
+def read_repaired(
+    decoder: Decoder, token_ids: Sequence[int], anchors: Sequence[int], setting: Setting, impl: Impl
+) -> Segment:
+    """Reads with the repairs of `setting`; only the quality counts, not the time. On the CPU only."""
+    if impl.device != "cpu":
+        raise EvalError("Repairs on trial are computed on the CPU only; choose --impl cpu.")
+    if setting.correction and CHUNK % setting.correction:
+        raise EvalError(f"Corrections must come every 2, 4, … or {CHUNK} rows, not every {setting.correction}.")
+    n = len(token_ids)
+    check_range(decoder, n)
+    kv = KVBuffer(decoder.shape, n)
+    sparse = layouts(decoder, setting.schedule, anchors, n)
+    everything = layouts(decoder, Schedule(dense(), dense()), anchors, n)
+    last = max(0, n - setting.last_rows)
+    borders = sorted({*range(0, n, CHUNK), last, n} if setting.last_rows else {*range(0, n, CHUNK), n})
+    for start, stop in pairwise(borders):
+        chosen = everything if setting.last_rows and start >= last else sparse
+        decoder.forward(token_ids[start:stop], _RepairStep(decoder, kv, chosen, setting, impl))
+        kv.advance(stop - start)
+    key = segment_key(decoder.fingerprint, setting.fingerprint, impl.value, token_ids, anchors)
+    return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values)
+
+
+class _Reading:
+    """A step that reads: rotates, keeps keys and values, and leaves the attention itself to `mix`."""
+
+    reads = True
+
+    def __init__(self, decoder: Decoder, kv: KVBuffer, impl: Impl) -> None:
+        self._decoder, self._kv, self._impl = decoder, kv, impl
+        self._turns = Turns()
+
+    def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
+        """See model.Step."""
+        if not form.plain or form.window is not None:
+            raise EvalError(
+                "Layers with soft caps, sinks or windows of their own are not measured; choose another model."
+            )
+        offset, rotation = self._kv.length, self._decoder.rotations[layer]
+        keys, values = self._kv.write(layer, self._turns.run(rotation, k, offset), v)
+        if layer == self._kv.shape.layers - 1:
+            raise KeysComplete
+        return self.mix(layer, self._turns.run(rotation, q, offset), keys, values, form.scale)
+
+    def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
+        """Attention of q [Hq, L, D] over keys and values [Hkv, N, D], all rotated -> [L, Hq, D]."""
+        raise NotImplementedError
+
+
+class _RepairStep(_Reading):
+    """Reads with corrections, see Setting."""
+
+    def __init__(self, decoder: Decoder, kv: KVBuffer, chosen: Sequence[Layout], setting: Setting, impl: Impl) -> None:
+        super().__init__(decoder, kv, impl)
+        self._layouts, self._setting = chosen, setting
+
+    def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
+        """See _Reading."""
+        offset, layout = self._kv.length, self._layouts[layer]
+        if self._setting.means and layout.pattern.window is not None:
+            return with_means(q, keys, values, layout, offset, scale)
+        out = sparse_attention(q, keys, values, layout, offset=offset, scale=scale, impl=self._impl)
+        if not self._setting.correction or layout.pattern.window is None:
+            return out
+        return corrected(out, q, keys, values, offset, scale, self._setting.correction)
+
+
+def corrected(
+    out: Tensor, q: Tensor, keys: Tensor, values: Tensor, offset: int, scale: float | None, every: int
+) -> Tensor:
+    """Adds to each row of `out` [L, Hq, D] how far the dense result of the last `every`-th row was from the sparse."""
+    length = q.shape[1]
+    exact = dense_rows(q[:, ::every], keys, values, torch.arange(offset, offset + length, every), scale)[0]
+    difference = exact.transpose(0, 1) - out[::every]
+    return out + difference.repeat_interleave(every, 0)[:length]
+
+
+def with_means(q: Tensor, keys: Tensor, values: Tensor, layout: Layout, offset: int, scale: float | None) -> Tensor:
+    """Attention under `layout`; each block of MEAN_BLOCK keys before a row's window also counts as one mean key.
+
+    Anchors inside such a block are left out of the mean, and the mean weighs as many keys as it stands for.
+    """
+    length, total = q.shape[1], offset + q.shape[1]
+    scale = q.shape[2] ** -0.5 if scale is None else scale
+    rows = torch.arange(offset, total)[:, None]
+    allowed = layout.allows(rows, torch.arange(total)[None, :], torch.zeros(1, 1, dtype=torch.int64))
+    blocks = total // MEAN_BLOCK
+    free = (~layout.is_global(0, blocks * MEAN_BLOCK)).view(blocks, MEAN_BLOCK)
+    count = free.sum(1)
+    mean_k, mean_v = (_block_means(x[:, : blocks * MEAN_BLOCK], free) for x in (keys, values))
+    ends = (torch.arange(blocks) + 1) * MEAN_BLOCK
+    outside = (ends[None, :] <= rows - (layout.pattern.window or 0) + 1) & (count > 0)
+    weight = count.clamp(min=1).log().masked_fill(~outside, float("-inf"))  # [L, blocks]
+    group = q.shape[0] // keys.shape[0]
+    every_k, every_v = (
+        torch.cat(pair, 1).float().repeat_interleave(group, 0)
+        for pair in ((keys[:, :total], mean_k), (values[:, :total], mean_v))
+    )
+    near = torch.zeros(length, total).masked_fill(~allowed, float("-inf"))
+    scores = q.float() @ every_k.transpose(1, 2) * scale + torch.cat([near, weight], 1)
+    return (torch.softmax(scores, -1) @ every_v).transpose(0, 1).to(q.dtype)
+
+
+def _block_means(x: Tensor, free: Tensor) -> Tensor:
+    """[Hkv, blocks * B, D] -> [Hkv, blocks, D], over the keys that `free` [blocks, B] names."""
+    blocks = x.view(x.shape[0], *free.shape, x.shape[2]).float() * free[None, :, :, None]
+    return (blocks.sum(2) / free.sum(1).clamp(min=1)[None, :, None]).to(x.dtype)
+
+
+def dense_rows(
+    q: Tensor, keys: Tensor, values: Tensor, positions: Tensor, scale: float | None
+) -> tuple[Tensor, Tensor]:
+    """Dense causal attention of the rows at `positions` [R]: output [Hq, R, D] and probabilities [Hq, R, N]."""
+    scale = q.shape[2] ** -0.5 if scale is None else scale
+    allowed = torch.arange(keys.shape[1])[None, :] <= positions[:, None]
+    return reference.attention(q, keys, values, allowed, scale)
+
+
+def distributions(
+    decoder: Decoder, segment: Segment, tail_ids: Sequence[int], forced: Sequence[int], impl: Impl
+) -> Tensor:
+    """float32 [len(forced) + 1, vocab]: log-probabilities of each next token while `forced` is fed as the answer."""
+    check_range(decoder, len(segment) + len(tail_ids) + len(forced))
+    fed = [*tail_ids, *forced]
+    kv = KVBuffer(decoder.shape, len(fed), impl.device)
+    keep = range(len(tail_ids) - 1, len(fed))
+    logits = decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl), keep=keep)
+    if logits is None:
+        raise EvalError("The model gave no next token.")
+    return torch.log_softmax(logits.float().cpu(), -1)
+
+
+def check_range(decoder: Decoder, tokens: int) -> None:
+    """Raises EvalError beyond the trained range, where keys have no fixed places to compare."""
+    if tokens > decoder.limit:
+        raise EvalError(f"Layers and distributions are compared inside the trained range of {decoder.limit:,} tokens.")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerProbe:
+    """What a pattern leaves out of one dense reading. float32, means over rows.
+
+    `mass` [layers, Hq]: share of dense attention mass inside the pattern. `error` [layers]: attention output on the
+    same queries and keys, sparse against dense, ‖difference‖ / ‖dense‖. The last layer is never computed: NaN.
+    """
+
+    mass: Tensor
+    error: Tensor
+
+
+def probe_layers(
+    decoder: Decoder, token_ids: Sequence[int], anchors: Sequence[int], schedule: Schedule, impl: Impl
+) -> LayerProbe:
+    """Reads densely and compares, at ROWS rows of every chunk, with what `schedule` would have seen.
+
+    Raises EvalError for patterns that follow from the content, and on a GPU.
+    """
+    n, layers = len(token_ids), decoder.shape.layers
+    if any(schedule.of(layer, layers).content is not None for layer in range(layers)):
+        raise EvalError("A pattern that follows from the content has no mask to measure mass in; choose another.")
+    if impl.device != "cpu":
+        raise EvalError("Layers are probed on the CPU only; choose --impl cpu.")
+    check_range(decoder, n)
+    kv = KVBuffer(decoder.shape, n)
+    step = _ProbeStep(decoder, kv, layouts(decoder, schedule, anchors, n), impl)
+    for start in range(0, n, CHUNK):
+        chunk = token_ids[start : start + CHUNK]
+        decoder.forward(chunk, step)
+        kv.advance(len(chunk))
+    return step.result()
+
+
+class _ProbeStep(_Reading):
+    """Dense reading; sums up what the layouts would have left out."""
+
+    def __init__(self, decoder: Decoder, kv: KVBuffer, sparse: Sequence[Layout], impl: Impl) -> None:
+        super().__init__(decoder, kv, impl)
+        self._sparse = sparse
+        layers = kv.shape.layers
+        self._mass, self._rows = torch.zeros(layers, decoder.heads), torch.zeros(layers)
+        self._difference, self._dense = torch.zeros(layers), torch.zeros(layers)
+        self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64), sparse[0].n)
+
+    def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
+        """See _Reading."""
+        self._look(layer, q, keys, values, scale)
+        return sparse_attention(q, keys, values, self._everything, offset=self._kv.length, scale=scale, impl=self._impl)
+
+    def _look(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> None:
+        picked = torch.linspace(0, q.shape[1] - 1, min(ROWS, q.shape[1])).round().long()
+        positions = picked + self._kv.length
+        out, weights = dense_rows(q[:, picked], keys, values, positions, scale)
+        head = torch.arange(q.shape[0])[:, None, None]
+        seen = torch.arange(keys.shape[1])[None, :]
+        allowed = self._sparse[layer].allows(positions[:, None], seen, head) & (seen <= positions[:, None])
+        inside = (weights.float() * allowed).sum(-1)  # [Hq, R]
+        kept = (weights.float() * allowed) / inside.clamp(min=1e-9)[..., None]
+        sparse = kept @ values.float().repeat_interleave(q.shape[0] // values.shape[0], 0)
+        self._mass[layer] += inside.sum(-1)
+        self._rows[layer] += len(picked)
+        self._difference[layer] += (sparse - out.float()).norm(dim=-1).sum()
+        self._dense[layer] += out.float().norm(dim=-1).sum()
+
+    def result(self) -> LayerProbe:
+        """The means."""
+        return LayerProbe(self._mass / self._rows[:, None], self._difference / self._dense)
+
+
+def drift(sparse: Segment, exact: Segment) -> tuple[Tensor, Tensor]:
+    """float32 [layers] each: ‖sparse − dense‖ / ‖dense‖ of the keys and of the values two readings left behind."""
+    found = []
+    for mine, other in ((sparse.keys, exact.keys), (sparse.values, exact.values)):
+        difference = torch.stack([(a.float() - b.float()).norm() for a, b in zip(mine, other, strict=True)])
+        found.append(difference / torch.stack([b.float().norm() for b in other]))
+    return found[0], found[1]
+
+
+class HeadLook(Evidence):
+    """Sums, for each layer and head, the attention that generated tokens pay to passages of a segment of n tokens.
+
+    `bounds` int64 [passages, 2]: their token ranges. `mass` [layers, Hq, passages], divided by the square root of a
+    passage's length, so that neither a long nor a very short one wins by its size.
+    """
+
+    def __init__(self, layers: int, heads: int, n: int, bounds: Tensor) -> None:
+        super().__init__(layers, n, 0)
+        self._low, self._high = bounds[:, 0], bounds[:, 1]
+        self.mass = torch.zeros(layers, heads, len(bounds))
+        self._count = 1
+
+    def expect(self, rows: int) -> None:
+        """See Evidence."""
+        self._count = rows
+
+    def wanted(self, layer: int) -> int:
+        """See Evidence."""
+        return self._count
+
+    def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
+        """See Evidence."""
+        row = weights[:, -self._count :, : self.n].double().sum(1).cpu()
+        sums = torch.cat([torch.zeros(len(row), 1, dtype=torch.float64), row.cumsum(-1)], -1)
+        length = (self._high - self._low).clamp(min=1).sqrt()
+        self.mass[layer] += ((sums[:, self._high] - sums[:, self._low]) / length).float()
+
+
+def head_mass(
+    decoder: Decoder, segment: Segment, tail_ids: Sequence[int], answer: Sequence[int], bounds: Tensor, impl: Impl
+) -> Tensor:
+    """float32 [layers, Hq, passages]: where each head looked, per token, while `answer` was generated; see HeadLook."""
+    fed = [*tail_ids, *answer[:-1]]
+    check_range(decoder, len(segment) + len(fed))
+    look = HeadLook(decoder.shape.layers, decoder.heads, len(segment), bounds)
+    look.expect(max(1, len(answer)))
+    kv = KVBuffer(decoder.shape, len(fed), impl.device)
+    decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl, look))
+    return look.mass / max(1, len(answer))

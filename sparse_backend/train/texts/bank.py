@@ -1,0 +1,105 @@
+"""Banks of clauses and facts, kept as text files beside this module, and how one entry is filled with values.
+
+`# name` starts an entry; `h:` headings, `t:` one wording, `k:` the pools of a fact's keys, `q:` questions `=> answer`,
+parts set apart by ` | `. Slots such as {days} are filled by values.value; {A}, {B} are parties, {key} a fact's key.
+`!words` behind an answer tells what its quote must hold, if that is not the answer's first slot.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from sparse_backend.train.texts.values import value
+
+_SLOT = re.compile(r"{(\w+)}")
+_SENTENCE = re.compile(r"(?<=[a-z0-9)%A-Z\"”][.;]) (?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Wordings of one question, and the answer's template; `hold`: literal words of the quote, or empty."""
+
+    questions: tuple[str, ...]
+    answer: str
+    hold: str
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One clause or fact with its wordings."""
+
+    name: str
+    headings: tuple[str, ...]
+    texts: tuple[str, ...]
+    keys: tuple[str, ...]
+    asks: tuple[Ask, ...]
+
+
+@cache
+def bank(name: str) -> tuple[Entry, ...]:
+    """The entries of one file."""
+    found: list[Entry] = []
+    for block in re.split(r"^# ", (Path(__file__).parent / f"{name}.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]:
+        title, *lines = block.strip().splitlines()
+        fields: dict[str, list[str]] = {"h": [], "t": [], "k": [], "q": []}
+        for line in lines:
+            fields[line[0]].append(line[2:].strip())
+        asks = tuple(_ask(line) for line in fields["q"])
+        heads = tuple(part for line in fields["h"] for part in line.split(" | "))
+        keys = tuple(part for line in fields["k"] for part in line.split(" | "))
+        found.append(Entry(title.strip(), heads, tuple(fields["t"]), keys, asks))
+    return tuple(found)
+
+
+def _ask(line: str) -> Ask:
+    questions, answer = line.rsplit("=>", 1)
+    answer, _, hold = answer.partition("!")
+    return Ask(tuple(part.strip() for part in questions.split(" | ")), answer.strip(), hold.rstrip("\n"))
+
+
+def fill(template: str, given: dict[str, str], r: random.Random) -> str:
+    """The template with its slots filled; values made here are added to `given`, unlike any other there."""
+
+    def put(match: re.Match[str]) -> str:
+        slot = match.group(1)
+        if slot not in given:
+            for _ in range(8):
+                given[slot] = value(slot, r)
+                if sum(other == given[slot] for other in given.values()) == 1:
+                    break
+        return given[slot]
+
+    return _SLOT.sub(put, template)
+
+
+def ready(ask: Ask, given: Mapping[str, str]) -> bool:
+    """Whether all slots of the answer and of its questions are known."""
+    slots = _SLOT.findall(ask.answer)
+    return all(slot in given for slot in slots)
+
+
+def locate(
+    text: str, ask: Ask, given: dict[str, str], r: random.Random
+) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """The sentence of a filled `text` that proves the answer, and the words in it that do; None if there is none."""
+    slots = _SLOT.findall(ask.answer)
+    wanted = fill(ask.hold, given, r) if ask.hold else given[slots[0]] if slots else ""
+    if not ask.hold and slots and slots[0] in ("A", "B"):
+        later = [slot for slot in slots if slot not in ("A", "B")]
+        wanted = given[later[0]] if later else wanted
+    at = text.find(wanted.strip()) if wanted else -1
+    if at < 0:
+        return None
+    start = max([0, *(found.end() for found in _SENTENCE.finditer(text, 0, at + 1))])
+    after = _SENTENCE.search(text, at + len(wanted.strip()))
+    return (start, after.start() if after else len(text)), (at, at + len(wanted.strip()))
+
+
+def capital(text: str) -> str:
+    """With its first letter in upper case, but for an email address."""
+    return text if "@" in text.split(" ")[0] else text[:1].upper() + text[1:]

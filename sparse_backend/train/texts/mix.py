@@ -1,0 +1,94 @@
+"""Which documents a row holds: kinds and lengths mixed, each row a function of its number."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sparse_backend.train.blocks import block_states
+from sparse_backend.train.packing import TRAINED, Example, Packer, Row, RowShape
+from sparse_backend.train.texts.chat import talk
+from sparse_backend.train.texts.contracts import contract
+from sparse_backend.train.texts.corpus import Corpus
+from sparse_backend.train.texts.encoding import OTHER_SYSTEMS, SYSTEM, Encoding
+from sparse_backend.train.texts.histories import history
+from sparse_backend.train.texts.manuals import handbook, manual
+from sparse_backend.train.texts.page import Page
+from sparse_backend.train.texts.sources import sources
+
+KINDS = ("contract", "manual", "history", "code", "handbook")
+WEIGHTS = (36, 24, 15, 16, 9)
+CHARACTERS = {"contract": 4.6, "manual": 4.3, "history": 3.3, "code": 3.2, "handbook": 3.4}
+"""Of a token, about."""
+FAR_EVERY = 4  # one row in four holds far documents
+DENSE = 0.06  # share of short documents read without sparsity, as the app does on a GPU
+LONGEST = 16_000
+
+
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """Makes rows out of a corpus; `near` and `far` are the shapes of the two kinds of rows."""
+
+    corpus: Corpus
+    encoding: Encoding
+    near: RowShape
+    far: RowShape
+    seed: int = 1
+    longest: int = LONGEST
+    held_out: bool = False
+    """With the families of questions that training never sees."""
+
+    def row(self, index: int) -> Row:
+        """Row number `index`: documents up to 8K tokens, in every fourth row those beyond."""
+        r = random.Random(self.seed * 1_000_003 + index)
+        far = index % FAR_EVERY == FAR_EVERY - 1
+        packer = Packer(self.far if far else self.near, r.randrange(1 << 30))
+        misses = 0
+        while misses < 6 and packer.room > 600:
+            length = self._length(r, far and misses == 0, packer.room)
+            if not packer.add(self.example(r, length)):
+                misses += 1
+        return packer.row()
+
+    def ready(self, index: int) -> tuple[Row, NDArray[np.uint8]]:
+        """The row with its block states."""
+        row = self.row(index)
+        return row, block_states(row)
+
+    def example(self, r: random.Random, tokens: int) -> Example:
+        """A document of about `tokens` with its questions."""
+        kind = r.choices(KINDS, WEIGHTS)[0]
+        page = self.page(r, kind, tokens)
+        system = SYSTEM if r.random() < 0.6 else r.choice(OTHER_SYSTEMS)
+        return self.encoding.example(page, system, r, dense=tokens <= 4000 and r.random() < DENSE)
+
+    def page(self, r: random.Random, kind: str, tokens: int) -> Page:
+        """A page of one kind, of about `tokens`."""
+        questions = max(3, min(28, round(2 + tokens / 300)))
+        characters = round(max(300, tokens - 60 * (tokens < 2000)) * CHARACTERS[kind])
+        if kind == "contract":
+            page = contract(r, characters, questions, self.corpus.legal(r), held_out=self.held_out)
+        elif kind == "manual":
+            page = manual(r, self.corpus, characters, questions, held_out=self.held_out)
+        elif kind == "history":
+            page = history(r, characters, questions, held_out=self.held_out)
+        elif kind == "code":
+            page = sources(r, self.corpus, characters, questions)
+        else:
+            page = handbook(r, characters, questions, self.corpus.legal(r), held_out=self.held_out)
+        if r.random() < 0.12:
+            page = Page(page.text, page.headers, (*page.asked, talk(r)), page.kind)
+        return page
+
+    def _length(self, r: random.Random, far: bool, room: int) -> int:
+        """Tokens of the next document: log-uniform, mostly 1K to 8K."""
+        if far:
+            low, high = TRAINED + 300, min(self.longest, room - 2500)
+            if high > low:
+                return r.randint(low, high)
+        top = min(7200, room * 4 // 5)
+        return round(math.exp(r.uniform(math.log(500 if r.random() < 0.2 else 1200), math.log(max(1300, top)))))
