@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
+from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.checked import Place
 from assistant.checks import AnswerChecks
 from assistant.citations import Citer, evidence_over, says_not_stated
@@ -18,7 +19,9 @@ from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
 from sparse_backend.constrain import Constraint
+from sparse_backend.schemas import GrammarConstraint
 from sparse_backend.span_engine import SpanEngine
+from sparse_backend.stops import StopStrings
 from storage import CitationRecord
 
 Cancel = Callable[[], bool]
@@ -66,44 +69,58 @@ class Bot:
         self._checks: WeakKeyDictionary[Citer, AnswerChecks] = WeakKeyDictionary()  # by the document's own citer
 
     def answer(
-        self, document: ReadDocument, turns: Sequence[Turn], question: str, cancel: Cancel | None = None
+        self,
+        document: ReadDocument,
+        turns: Sequence[Turn],
+        question: str,
+        cancel: Cancel | None = None,
+        options: AnswerOptions = PLAIN,
     ) -> Iterator[Event]:
-        """Deltas while the answer grows, then one Finished.
+        """Deltas while the answer grows, each the start of the next, then one Finished.
 
-        Raises EmptyQuestionError, and ContextTooLongError when the conversation has outgrown the model.
+        Raises EmptyQuestionError, ConstraintError for a schema that cannot be held, and ContextTooLongError when the
+        conversation has outgrown the model.
         """
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
+        stops = StopStrings(options.stops, self._tokenizer.decode)
         generator = self._engine.ask(
             document.read.segment,
             self._prompt.tail(turns, question),
             stop_ids=self._tokenizer.stop_ids,
-            max_new_tokens=self.profile.max_new_tokens,
-            constraint=self._quotes_of(document),
-            cancel=cancel,
+            max_new_tokens=options.max_new_tokens or self.profile.max_new_tokens,
+            sampling=options.sampling,
+            constraint=self._constraint(document, options),
+            cancel=lambda: stops.stopped_by is not None or (cancel is not None and cancel()),
         )
-        ids: list[int] = []
+        text = ""
         try:
             while True:
                 try:
-                    ids.append(next(generator))
+                    token = next(generator)
                 except StopIteration as stop:
-                    yield self._finished(document, question, stop.value)
+                    text += stops.finish()
+                    yield self._finished(document, question, _ended(stop.value, stops), text, options)
                     return
-                text = self._tokenizer.decode(ids)
-                if not text.endswith("\ufffd"):  # half a character: wait for its other bytes
+                if stops.stopped_by is None and (piece := stops.feed(token)):
+                    text += piece
                     yield Delta(text)
         finally:
             generator.close()
 
-    def _quotes_of(self, document: ReadDocument) -> Constraint | None:
-        """Holds the answer's block quotes to the document's words."""
+    def _constraint(self, document: ReadDocument, options: AnswerOptions) -> Constraint:
+        """Holds the answer to its schema or, where its form is free, its block quotes to the document's words."""
+        vocabulary = self._engine.decoder.vocabulary
+        if options.schema:
+            return GrammarConstraint(self._tokenizer.vocabulary(vocabulary), options.schema)
         if self._quoting is None:
-            self._quoting = Quoting(self._tokenizer, self._engine.decoder.vocabulary)
+            self._quoting = Quoting(self._tokenizer, vocabulary)
         return self._quoting.constraint([(document.read.segment.key, document.encoded.token_ids)])
 
-    def _finished(self, document: ReadDocument, question: str, answer: Answer) -> Finished:
-        text = self._tokenizer.decode(answer.token_ids).strip()
+    def _finished(
+        self, document: ReadDocument, question: str, answer: Answer, text: str, options: AnswerOptions
+    ) -> Finished:
+        text = text.strip()
         tokens = len(document.encoded.token_ids)
         mass = evidence_over(answer.evidence.numpy(), document.prefix.start, tokens)
         proof = document.citer.prove(text, question, mass)
@@ -116,8 +133,9 @@ class Bot:
         ):  # the tree agrees with the place that the answer names: that is its proof
             citations, beside = beside, ()
         doubted = checked.refuted or (bool(proof.unverified) and "quotes" in self.profile.checks)
+        facts = "" if options.schema else "\n".join(f"- {fact}" for fact in checked.facts)  # JSON stays JSON
         return Finished(
-            text="\n\n".join(filter(None, (without_headers(text), "\n".join(f"- {fact}" for fact in checked.facts)))),
+            text="\n\n".join(filter(None, (text if options.schema else without_headers(text), facts))),
             citations=citations,
             supported=silent or (bool(citations) and not doubted),
             unverified=(*proof.unverified, *checked.unverified),
@@ -144,3 +162,17 @@ class Bot:
             document.citer.cite(number, place.start, place.end, 1.0, place.kind)
             for number, place in enumerate(new, len(citations) + 1)
         )
+
+
+def _ended(answer: Answer, stops: StopStrings) -> Answer:
+    """An answer that a stop string ended, without the tokens that were not shown."""
+    if stops.stopped_by is None:
+        return answer
+    shown = stops.tokens_shown
+    return replace(
+        answer,
+        token_ids=answer.token_ids[:shown],
+        finish="stop",
+        evidence=answer.evidence[:shown],
+        choices=answer.choices[:shown],
+    )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
+from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Delta, Event, Finished
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
+from assistant.observer import Observer
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument
 from ingest import IngestError
@@ -26,10 +29,11 @@ class Chat:
     Without `remember` each question is answered from the document alone: very small models copy what they said before.
     """
 
-    def __init__(self, store: Store, bot: Bot, *, remember: bool = True) -> None:
+    def __init__(self, store: Store, bot: Bot, *, remember: bool = True, observer: Observer | None = None) -> None:
         self._store = store
         self._bot = bot
         self._remember = remember
+        self._observer = observer or Observer()
         self._jobs: dict[str, AnswerJob] = {}
         self._lock = threading.Lock()
 
@@ -42,24 +46,33 @@ class Chat:
         *,
         read_now: int = 0,
         cancel: threading.Event | None = None,
+        options: AnswerOptions = PLAIN,
+        asked: Message | None = None,
+        begun: Callable[[Message], None] | None = None,
     ) -> Iterator[Event]:
         """Stores the question, then yields the bot's events, saving the answer as it grows.
 
         `read_now`: tokens of the document that were read within this very request, so were not cached for it.
+        `asked`: the question where it is stored already. `begun` is told of the answer's empty message.
         """
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
-        turns = turns_of(self._store.messages(user, conversation_id)) if self._remember else []
-        self._store.append(user, conversation_id, "user", question)
-        answer_id = _id(self._store.begin_answer(user, conversation_id))
+        earlier = self._store.messages(user, conversation_id) if self._remember else []
+        turns = turns_of([each for each in earlier if asked is None or each.seq < asked.seq])
+        if asked is None:
+            self._store.append(user, conversation_id, "user", question)
+        answer = self._store.begin_answer(user, conversation_id)
+        if begun:
+            begun(answer)
+        answer_id = _id(answer)
         text, status, record, stored = "", "error", None, False
         try:
             saved = time.monotonic()
-            for event in self._bot.answer(document, turns, question, cancel.is_set if cancel else None):
+            for event in self._bot.answer(document, turns, question, cancel.is_set if cancel else None, options):
                 text = event.text
                 if isinstance(event, Finished):
                     status = _STATUS.get(event.answer.finish, "complete")
-                    record = self.record(event, document, read_now)
+                    record = self.record(event, document, read_now, options)
                 elif time.monotonic() - saved > SAVE_EVERY:
                     self._store.grow_answer(user, answer_id, text)
                     saved = time.monotonic()
@@ -75,9 +88,12 @@ class Chat:
         finally:
             if not stored:
                 self._store.finish_answer(user, answer_id, text, status, record)
+            self._observer.answered(self._bot.profile.name, status, record)
 
-    def record(self, event: Finished, document: ReadDocument, read_now: int) -> AnswerRecord:
-        """What is stored with an answer: enough to show it again and to say how it came about."""
+    def record(
+        self, event: Finished, document: ReadDocument, read_now: int, options: AnswerOptions = PLAIN
+    ) -> AnswerRecord:
+        """What is stored with an answer: enough to show it again, to say how it came about and to repeat it."""
         engine, answer, receipt = self._bot.engine, event.answer, event.coverage
         return AnswerRecord(
             model=engine.decoder.name,
@@ -99,17 +115,37 @@ class Chat:
             first_token_s=answer.first_token_s,
             total_s=answer.total_s,
             citations=event.citations,
+            seed=options.sampling.seed,
+            bot_digest=hashlib.sha256(repr(self._bot.profile).encode()).hexdigest(),
+            model_digest=engine.decoder.fingerprint,
+            context=(document.read.segment.key,),
+            settings=(
+                ("context_tokens", str(answer.context_tokens)),
+                ("exact", "yes" if answer.exact else "no"),
+                ("looked_at", str(answer.looked_at)),
+                *options.settings(),
+            ),
         )
 
     # -- background answers ------------------------------------------------------
 
-    def start(self, user: str, conversation_id: str, question: str, document: ReadDocument) -> AnswerJob:
+    def start(
+        self,
+        user: str,
+        conversation_id: str,
+        question: str,
+        document: ReadDocument,
+        *,
+        read_now: int = 0,
+        options: AnswerOptions = PLAIN,
+        asked: Message | None = None,
+    ) -> AnswerJob:
         """Answers in a thread that outlives the page. Raises BusyError while the last answer still grows."""
         with self._lock:
             running = self._jobs.get(conversation_id)
             if running and running.running:
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
-            job = AnswerJob(self, user, conversation_id, question, document)
+            job = AnswerJob(self, user, conversation_id, question, document, read_now, options, asked)
             self._jobs[conversation_id] = job
             job.begin()  # within the lock: a job that has not begun does not count as running
         return job
@@ -122,18 +158,29 @@ class Chat:
 
 @dataclass(eq=False)
 class AnswerJob:
-    """One answer growing in its own thread. `text` is the answer so far; `error` one sentence when it failed."""
+    """One answer growing in its own thread.
+
+    `text` is the answer so far; `message` its place in the conversation, once it has one; `error` one sentence when
+    it failed, and `failure` what was raised.
+    """
 
     chat: Chat
     user: str
     conversation_id: str
     question: str
     document: ReadDocument
+    read_now: int = 0
+    options: AnswerOptions = PLAIN
+    asked: Message | None = None
     text: str = ""
     error: str = ""
+    failure: Exception | None = None
+    message: Message | None = None
     finished: Finished | None = None
+    ended: bool = False  # nothing will change any more
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
+    _watchers: list[Callable[[], None]] = field(default_factory=list)
 
     def begin(self) -> None:
         """Starts the thread."""
@@ -155,18 +202,48 @@ class AnswerJob:
             self._thread.join(seconds)
         return not self.running
 
+    def watch(self, seen: Callable[[], None]) -> None:
+        """Calls `seen` whenever the answer has grown and when it has `ended`: in its thread, at least once."""
+        self._watchers.append(seen)
+        if self.ended:  # it may have ended before it was watched
+            seen()
+
     def _run(self) -> None:
         try:
+            self._answer()
+        finally:
+            self.ended = True
+            self._tell()
+
+    def _answer(self) -> None:
+        try:
             for event in self.chat.ask(
-                self.user, self.conversation_id, self.question, self.document, cancel=self._stop
+                self.user,
+                self.conversation_id,
+                self.question,
+                self.document,
+                read_now=self.read_now,
+                cancel=self._stop,
+                options=self.options,
+                asked=self.asked,
+                begun=self._begun,
             ):
                 self.text = event.text
                 if isinstance(event, Finished):
                     self.finished = event
+                self._tell()
         except (AssistantError, BackendError, IngestError, StorageError) as error:
-            self.error = str(error)
+            self.error, self.failure = str(error), error
         except Exception as error:  # shown to the user instead of a page that waits for ever
-            self.error = f"Answering failed unexpectedly: {error}"
+            self.error, self.failure = f"Answering failed unexpectedly: {error}", error
+
+    def _begun(self, message: Message) -> None:
+        self.message = message
+        self._tell()
+
+    def _tell(self) -> None:
+        for seen in list(self._watchers):
+            seen()
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:

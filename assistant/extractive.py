@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Cancel, Delta, Event, Finished
 from assistant.coverage import coverage
-from assistant.errors import EmptyQuestionError
+from assistant.errors import AssistantError, EmptyQuestionError
 from assistant.profiles import Profile
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument
@@ -33,12 +34,23 @@ class SpanBot(Bot):
         self._tokenizer = tokenizer
 
     def answer(
-        self, document: ReadDocument, turns: Sequence[Turn], question: str, cancel: Cancel | None = None
+        self,
+        document: ReadDocument,
+        turns: Sequence[Turn],
+        question: str,
+        cancel: Cancel | None = None,
+        options: AnswerOptions = PLAIN,
     ) -> Iterator[Event]:
         """One Delta and one Finished. The answer is the likeliest span, unless that there is none is likelier.
 
-        Raises EmptyQuestionError, and ContextTooLongError when question and document do not fit the model.
+        Raises EmptyQuestionError, ContextTooLongError when question and document do not fit the model, and
+        AssistantError for any option: there are no words to choose.
         """
+        if options != PLAIN:
+            raise AssistantError(
+                f"{self.engine.decoder.name} marks the document's own words, so it takes no sampling, stop strings, "
+                "lengths or schemas; leave them out."
+            )
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
         begin = time.perf_counter()

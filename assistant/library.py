@@ -84,6 +84,10 @@ class Library:
         self._keep(identity, document, paths)
         return Held(identity, document, size, time.perf_counter() - start, new=True)
 
+    def identity(self, paths: Sequence[Path]) -> str | None:
+        """The id under which `add` will keep these files; None where only parsing can tell."""
+        return _identity(paths, self._limits, ocr=False)[0]
+
     def get(self, document_id: str) -> Held | None:
         """The document with this id, or None when it is not in the library or was parsed by another version."""
         folder = self._root / document_id

@@ -91,7 +91,7 @@ def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: flo
     """The object of `ask --json`. `total_s`: the whole command, loading included."""
     return {
         "answer": text,
-        "citations": [_citation(citation) for citation in record.citations],
+        "citations": [citation_json(citation) for citation in record.citations],
         "coverage": {
             "tokens": record.tokens,
             "tokens_read": record.tokens_read,
@@ -152,7 +152,8 @@ def _section(document: Document, encoded: Encoded, section: Section) -> dict[str
     }
 
 
-def _citation(citation: CitationRecord) -> dict[str, Any]:
+def citation_json(citation: CitationRecord) -> dict[str, Any]:
+    """A citation as the command line and the API show it."""
     where = {"page": citation.page} if citation.page else {"line": citation.line}
     return {
         "path": citation.path,

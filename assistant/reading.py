@@ -15,6 +15,7 @@ from typing import Literal
 from assistant.citations import Citer
 from assistant.errors import AssistantError
 from assistant.library import Held, Library
+from assistant.observer import Observer
 from assistant.profiles import Profile
 from assistant.prompt import BarePrompt, Prefix, Prompt
 from assistant.tokenizer import Tokenizer
@@ -52,7 +53,15 @@ class ReadState:
 class Reader:
     """Parses, encodes and reads documents for one profile on one engine."""
 
-    def __init__(self, library: Library, engine: Engine | SpanEngine, tokenizer: Tokenizer, profile: Profile) -> None:
+    def __init__(
+        self,
+        library: Library,
+        engine: Engine | SpanEngine,
+        tokenizer: Tokenizer,
+        profile: Profile,
+        observer: Observer | None = None,
+    ) -> None:
+        self._bot, self._observer = profile.name, observer or Observer()
         self.library = library
         self._engine = engine
         self._tokenizer = tokenizer
@@ -81,11 +90,15 @@ class Reader:
 
     def forget(self, document_id: str) -> None:
         """Removes a document, its files and what the model read of it, from disk and memory."""
+        self.unread(document_id)
+        self.library.delete(document_id)
+
+    def unread(self, document_id: str) -> None:
+        """Removes what the model read of a document under this bot; the document itself stays."""
         held = self.library.get(document_id)
         if held is not None:
             prefix = self._prompt.prefix(encode(held.document, self._tokenizer))
             self._engine.forget(self._engine.key(prefix.token_ids, prefix.anchors))
-        self.library.delete(document_id)
 
     def work(self, job: ReadJob, source: Source) -> ReadDocument:
         """The job's work, in the job's thread. A new document that cannot be read does not stay in the library."""
@@ -97,6 +110,7 @@ class Reader:
             if held.new:
                 self.library.delete(held.id)
             raise
+        self._observer.read(self._bot, read, held.parse_s)
         return ReadDocument(held, encoded, prefix, read, Citer(held.document, encoded))
 
     def _held(self, job: ReadJob, source: Source) -> Held:

@@ -1,7 +1,8 @@
-"""Everything one process needs to serve people: engine, store, library, the legal bot, put together once."""
+"""Everything one process needs to serve people: engine, store, library and bots, put together once."""
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,9 +13,11 @@ from assistant.bot import Bot
 from assistant.chat import Chat
 from assistant.extractive import SpanBot
 from assistant.library import Held, Library
-from assistant.profile_folder import find_profile
+from assistant.observer import Observers
+from assistant.profile_folder import find_profile, load_profiles
 from assistant.profiles import Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
+from assistant.served import ServedBot
 from assistant.tokenizer import Tokenizer
 from ingest import Limits
 from sparse_backend import Engine, EngineOptions, load_decoder
@@ -63,14 +66,38 @@ class Service:
         if not embedded and is_span_model(folder):
             reader = load_spans(name, folder, DTYPES[options.dtype], *self.tokenizer.marks)
             self.engine = SpanEngine(reader, data / "segments")
-            bot: Bot = SpanBot(self.engine, self.tokenizer, self.profile)
         else:
             decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
             self.engine = Engine(decoder, EngineOptions(data / "segments", options.pattern, level, impl))
-            bot = Bot(self.engine, self.tokenizer, self.profile)
-        self.reader = Reader(Library(data / "documents", options.limits), self.engine, self.tokenizer, self.profile)
-        self.chat = Chat(self.store, bot, remember=not embedded and not isinstance(self.engine, SpanEngine))
-        self._open: dict[str, ReadJob] = {}
+        self.library = Library(data / "documents", options.limits)
+        self.observers = Observers()
+        self._served: dict[str, ServedBot] = {}
+        self._serving = threading.Lock()
+        chosen_bot = self.bot(options.bot)
+        self.reader, self.chat = chosen_bot.reader, chosen_bot.chat
+
+    @property
+    def bots(self) -> tuple[str, ...]:
+        """The names of all bots."""
+        return tuple(load_profiles())
+
+    def bot(self, name: str) -> ServedBot:
+        """The bot of this name, made ready at the first call. Raises UnknownBotError."""
+        with self._serving:
+            served = self._served.get(name)
+            if served is None:
+                served = self._served[name] = self._serve(profile_named(name))
+            return served
+
+    def _serve(self, profile: Profile) -> ServedBot:
+        engine, remember = self.engine, self.options.model != EMBEDDED
+        if isinstance(engine, SpanEngine):
+            bot: Bot = SpanBot(engine, self.tokenizer, profile)
+            remember = False  # each question stands alone
+        else:
+            bot = Bot(engine, self.tokenizer, profile)
+        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers)
+        return ServedBot(profile, reader, Chat(self.store, bot, remember=remember, observer=self.observers))
 
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:
         """Notes in the store that `user` has this document."""
@@ -95,21 +122,23 @@ class Service:
         return self.store.create_conversation(user, self.profile.name, record.name, (record.id,))
 
     def opened(self, document_id: str) -> ReadJob:
-        """The job that reads, or has read, a document of the library; one for everybody who opens it."""
-        job = self._open.get(document_id)
-        if job is None or (not job.running and job.state.phase != "done"):
-            job = self._open[document_id] = self.reader.start(document_id)
-        return job
+        """The job that reads, or has read, a document for this service's own bot; one for everybody who opens it."""
+        return self.bot(self.options.bot).opened(document_id)
 
     def keep(self, document: ReadDocument, job: ReadJob) -> None:
         """Remembers a finished job, so that its document is open at once."""
-        self._open[document.held.id] = job
+        self.bot(self.options.bot).keep(document, job)
 
     def forget(self, user: str, document_id: str) -> None:
-        """Deletes a user's document with everything read of it, unless other conversations still use it."""
-        self.store.delete_document(user, document_id)
-        self._open.pop(document_id, None)
-        self.reader.forget(document_id)
+        """Deletes a user's document, and what was read of it unless somebody else has it, too.
+
+        Raises ConflictError while conversations use it.
+        """
+        if not self.store.delete_document(user, document_id):
+            return
+        for name in self.bots:  # each has read it behind its own instructions, perhaps in an earlier run
+            self.bot(name).close(document_id)
+        self.library.delete(document_id)
 
 
 def chosen_level(options: ServiceOptions) -> str:

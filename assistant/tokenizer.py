@@ -12,6 +12,7 @@ from transformers import AutoTokenizer
 
 from ingest.encode import Offsets
 from sparse_backend import BackendError
+from sparse_backend.schemas import GrammarVocabulary
 
 PIECE = 200_000  # characters tokenized at once: the tokenizer needs some 300 bytes for each of a text's tokens
 PROBE = ("A line ends.\n", "Next one (5)\n", "x = 1;\n", "The end\n")  # SentencePiece marks each piece's start
@@ -28,6 +29,7 @@ class Tokenizer:
     def __init__(self, tokenizer: Any, stop_ids: frozenset[int]) -> None:
         self._tokenizer = tokenizer
         self.stop_ids = stop_ids
+        self._spelt: dict[int, GrammarVocabulary] = {}
         whole = self._encode("".join(PROBE))["input_ids"]
         self._cuttable = whole == [token for line in PROBE for token in self._encode(line)["input_ids"]]
 
@@ -93,6 +95,12 @@ class Tokenizer:
         known = min(len(self._tokenizer), vocabulary)
         texts = self._tokenizer.batch_decode([[token] for token in range(known)], skip_special_tokens=True)
         return [*texts, *[""] * (vocabulary - known)]
+
+    def vocabulary(self, size: int) -> GrammarVocabulary:
+        """The tokens spelt out for grammars, `size` of them; made at the first call. Raises ConstraintError."""
+        if size not in self._spelt:
+            self._spelt[size] = GrammarVocabulary(self._tokenizer, size, self.stop_ids)
+        return self._spelt[size]
 
     @property
     def marks(self) -> tuple[int | None, int | None]:

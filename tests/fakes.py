@@ -18,6 +18,7 @@ from tokenizers import Tokenizer as Bpe
 from tokenizers import decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Delta, Event, Finished
 from assistant.citations import Citer
 from assistant.coverage import Coverage
@@ -268,7 +269,12 @@ class ScriptedBot(Bot):
         self.citations: tuple[CitationRecord, ...] = ()
 
     def answer(
-        self, document: ReadDocument, turns: Sequence[Turn], question: str, cancel: Cancel | None = None
+        self,
+        document: ReadDocument,
+        turns: Sequence[Turn],
+        question: str,
+        cancel: Cancel | None = None,
+        options: AnswerOptions = PLAIN,
     ) -> Iterator[Event]:
         """See Bot.answer."""
         self.asked.append((list(turns), question))

@@ -225,7 +225,7 @@ def test_a_page_closed_while_answering_loses_nothing(
 def test_after_a_restart_the_document_is_opened_from_disk(
     desk: Desk, house: Service, ann: str, talk: str, engine: ScriptedEngine
 ) -> None:
-    house._open.clear()
+    house.bot(house.profile.name)._open.clear()
     engine.shelf = Shelf(engine.store, "cpu", 4)
     views = asked(desk, ann, talk)
     assert not alerts(views)
@@ -238,7 +238,7 @@ def test_a_document_that_is_gone_is_told(desk: Desk, house: Service, ann: str, t
     talk = last.conversation or ""
     asked(desk, ann, talk)
     (record,) = house.store.documents(ann)
-    house._open.clear()
+    house.bot(house.profile.name)._open.clear()
     house.reader.library.delete(record.id)
     assert "no longer in the library" in alerts(asked(desk, ann, talk))[0]
     opened = desk.open(ann, talk)

@@ -1,0 +1,1 @@
+"""The HTTP API: OpenAI-compatible answers, files, conversations, health and metrics. See docs/api.md."""

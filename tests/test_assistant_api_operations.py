@@ -1,0 +1,117 @@
+"""What operators see: health, metrics that follow the truth, logs and headers that give nothing away."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from typing import Any
+
+import pytest
+
+from assistant.web.api import operations
+from assistant.web.api.journal import log_as_json
+from storage import StorageError
+from tests.api_house import House, Person, ann, bob, house
+
+__all__ = ["ann", "bob", "house"]  # fixtures
+
+
+def value(text: str, line: str) -> float:
+    """The figure behind a metric's name and labels."""
+    found = [row.rsplit(" ", 1)[1] for row in text.splitlines() if row.startswith(line + " ")]
+    return float(found[0]) if found else 0.0
+
+
+def test_metrics_follow_what_happens_and_hold_no_content(ann: Person, house: House) -> None:
+    admin = house.person("admin")
+    assert ann.call("GET", "/metrics").status_code == 403
+    before = admin.call("GET", "/metrics").text
+    file_id = ann.upload("The rent of Miller Lane 4 is due. The yearly fee is $120,000.\n", name="millerlane.txt")
+    talk = ann.ask("What is the fee?", file_id).json()
+    ann.call("PUT", f"/v1/conversations/{talk['unabridged']['conversation']}/messages/1/feedback", json={"thumb": -1})
+    after = admin.call("GET", "/metrics").text
+
+    def grown(line: str) -> float:
+        return value(after, line) - value(before, line)
+
+    assert grown('unabridged_answers_total{bot="legal",finish="stop",supported="yes"}') == 1
+    assert grown('unabridged_generated_tokens_total{bot="legal"}') == talk["usage"]["completion_tokens"]
+    assert grown('unabridged_context_tokens_total{bot="legal"}') == talk["usage"]["prompt_tokens"]
+    assert grown('unabridged_readings_total{bot="legal",cache="miss"}') == 1
+    assert grown('unabridged_read_tokens_total{bot="legal"}') >= talk["unabridged"]["coverage"]["tokens"]
+    assert grown('unabridged_feedback_total{bot="legal",thumb="down"}') == 1
+    phases = ("parse", "read", "first_token", "total")
+    assert [grown(f'unabridged_answer_seconds_count{{bot="legal",phase="{each}"}}') for each in phases] == [1, 1, 1, 1]
+    assert grown('unabridged_http_requests_total{method="POST",route="/v1/chat/completions",status="200"}') == 1
+    assert value(after, "unabridged_answers_in_flight") == value(after, "unabridged_queue_length") == 0
+    for secret in (ann.user, file_id, talk["unabridged"]["conversation"], "millerlane", "Miller", "120,000"):
+        assert secret not in after
+
+
+def test_health_and_readiness(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert house.client.get("/healthz").json() == {"status": "ok"}
+    assert house.client.get("/readyz").json()["status"] == "ready"
+
+    def broken(*_: Any) -> None:
+        raise StorageError("The database is away.")
+
+    monkeypatch.setattr(house.service.store.accounts, "password_hash", broken)
+    monkeypatch.setattr(operations, "MIN_FREE", shutil.disk_usage("/").total * 1000)
+    monkeypatch.setattr(house.state, "closing", True)
+    response = house.client.get("/readyz")
+    assert response.status_code == 503
+    checks = {"model": "ok", "database": "unavailable", "disk": "nearly full", "server": "ending"}
+    assert response.json()["checks"] == checks
+    assert house.client.get("/healthz").status_code == 200
+
+
+def test_logs_are_json_with_request_ids_and_without_content(
+    ann: Person, house: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = logging.getLogger("unabridged")
+    kept = ours.handlers, ours.propagate, ours.level
+    try:
+        log_as_json()
+        file_id = ann.upload(name="secretname.txt")
+        ann.ask("What about the secretword?", file_id, headers={"X-Request-ID": "my-id.1"})
+        ann.call("GET", "/v1/conversations/search", params={"q": "secretword"}, headers={"X-Request-ID": "bad id\t"})
+
+        def fail(*_: Any, **__: Any) -> None:
+            raise ValueError("secretword in an error")
+
+        monkeypatch.setattr(house.service.store, "conversations", fail)
+        response = ann.call("GET", "/v1/conversations")
+    finally:
+        ours.handlers, ours.propagate, ours.level = kept
+    assert response.status_code == 500 and "secretword" not in response.text
+    text = capsys.readouterr().err
+    lines = [json.loads(line) for line in text.splitlines()]
+    chat = next(line for line in lines if line["route"] == "/v1/chat/completions")
+    assert (chat["request_id"], chat["status"], chat["method"]) == ("my-id.1", 200, "POST") and chat["seconds"] > 0
+    search = next(line for line in lines if line["route"] == "/v1/conversations/search")
+    assert search["request_id"] not in ("", "bad id\t")
+    failed = lines[-1]
+    assert failed["error"] == "ValueError" and failed["request_id"] == response.json()["request_id"]
+    assert any("conversations.py" in place for place in failed["places"])
+    for secret in ("secretword", "secretname", ann.user, ann.key, file_id):
+        assert secret not in text
+
+
+def test_responses_carry_security_headers(house: House) -> None:
+    headers = house.client.get("/v1/models", headers={"X-Request-ID": "abc"}).headers
+    assert headers["x-request-id"] == "abc"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
+    assert headers["cache-control"] == "no-store"
+    assert "server" not in headers
+
+
+def test_the_openapi_document_describes_every_route(house: House) -> None:
+    document = house.client.get("/openapi.json").json()
+    assert {"/v1/chat/completions", "/v1/files", "/v1/conversations", "/metrics"} <= set(document["paths"])
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            assert operation.get("summary") and operation.get("description"), (method, path)
+    for name in ("/docs", "/redoc"):
+        assert house.client.get(name).status_code == 404  # their pages load scripts from elsewhere
