@@ -241,6 +241,7 @@ def service_options(options: argparse.Namespace) -> Any:
         bot=options.bot,
         pattern=options.pattern,
         level=options.level,
+        profiles=Path(options.profiles).expanduser() if options.profiles else None,
         impl=options.impl,
         dtype=best_dtype(),
         limits=limits(),
@@ -258,7 +259,7 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS)."""
+    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _PATTERN, _LEVEL, _IMPL, …)."""
     commands = ("serve", "read", "ask", "eval", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
@@ -300,8 +301,9 @@ def shared_flags(command: argparse.ArgumentParser) -> None:
     """The flags that every command knows."""
     command.add_argument("--data-dir", default=env("DATA_DIR", str(HOUSE / "data")))
     command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id or local Hugging Face folder")
-    command.add_argument("--bot", default="legal")
-    command.add_argument("--pattern", default=env("PATTERN", "headers"))
+    command.add_argument("--bot", default=env("BOT", "legal"), help="legal, code, support, or one of --profiles")
+    command.add_argument("--profiles", default=env("PROFILES", ""), metavar="DIR", help="a folder of your own bots")
+    command.add_argument("--pattern", default=env("PATTERN", ""), help="the bot's own, else headers")
     command.add_argument("--level", default=env("LEVEL", "auto"), help="auto, faithful, balanced or fast")
     command.add_argument("--impl", default=env("IMPL", "auto"), help="auto, cpu, triton or reference")
     command.add_argument("--json", action="store_true")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import platform
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psutil
 import torch
 
+from assistant.profile_folder import find_profile, profile_lines
+from assistant.service import ServiceOptions, chosen_level, chosen_pattern
 from ingest.extras import extras
 from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
@@ -16,9 +18,6 @@ from sparse_backend.gpu import chosen, missing
 from sparse_backend.kvstore import SegmentStore
 from sparse_backend.presets import preset
 from storage import Store
-
-if TYPE_CHECKING:
-    from assistant.service import ServiceOptions
 
 
 def best_dtype() -> str:
@@ -31,8 +30,9 @@ def best_dtype() -> str:
 
 def diagnose(options: ServiceOptions) -> dict[str, Any]:
     """Name → value, for people and as JSON. Raises BackendError for a wrong pattern, level or implementation."""
-    level = options.level if options.level != "auto" else "balanced" if options.model == "embedded" else "faithful"
-    schedule = preset(options.pattern, level)
+    profile = find_profile(options.bot, options.profiles)
+    pattern, level = chosen_pattern(options, profile), chosen_level(options, profile)
+    schedule = preset(pattern, level)
     store = Store.open(options.data_dir)
     segments = SegmentStore(options.data_dir / "segments")
     segments.open()
@@ -47,15 +47,21 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "model": _model(options),
         "dtype": options.dtype,
         "kernel": _kernel(options.impl),
-        "pattern": f"{options.pattern}, level {level} ({schedule.fingerprint})",
+        "pattern": f"{pattern}, level {level} ({schedule.fingerprint})",
         "data folder": str(options.data_dir.resolve()),
         "segments": f"{number} documents read, {size / 1e6:,.0f} MB",
         "limits": ", ".join(f"{name} {getattr(options.limits, name):,}" for name in options.limits.__slots__),
         **extras(),
+        **_bots(options),
         "database": ", ".join(f"{name} {value}" for name, value in store.counts().items()),
     }
     store.close()
     return report
+
+
+def _bots(options: ServiceOptions) -> dict[str, str]:
+    """“bot legal” → its title, checks and rules."""
+    return {line.partition(": ")[0]: line.partition(": ")[2] for line in profile_lines(options.profiles)}
 
 
 def _has_bf16() -> bool:

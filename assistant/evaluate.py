@@ -22,7 +22,7 @@ from assistant.profiles import Profile
 from assistant.prompt import Prompt
 from assistant.reading import ReadDocument
 from assistant.scores import markdown, summary
-from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level, profile_named
+from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level, chosen_pattern, profile_named
 from assistant.tokenizer import Tokenizer
 from ingest import Document, Encoded, PartCache, encode, load
 from ingest.encode import Offsets
@@ -153,9 +153,11 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     A run goes on where it stopped. Raises IngestError, BackendError and AssistantError.
     """
     questions = load_questions(command.questions)
-    levels = command.levels or (chosen_level(options),)
+    profile = profile_named(options.bot, options.profiles)
+    pattern = chosen_pattern(options, profile)
+    levels = command.levels or (chosen_level(options, profile),)
     for level in levels:
-        preset(options.pattern, level)  # a wrong name must not cost the parsing and the loading of a model
+        preset(pattern, level)  # a wrong name must not cost the parsing and the loading of a model
     options.data_dir.mkdir(parents=True, exist_ok=True)
     document = load(
         command.paths,
@@ -171,14 +173,13 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     tokenizer = Tokenizer.load(folder)
     name = NAME if options.model == EMBEDDED else Path(folder).name
     decoder = load_decoder(name, folder, DTYPES[options.dtype], options.data_dir / "models" / "fingerprints.json")
-    profile = profile_named(options.bot)
     facts = conditions(decoder, chosen(options.impl)) | {"bot": profile.name, "document": document.name}
     identity = {
         "model": decoder.fingerprint,
         "document": document.text,
         "questions": [repr(question) for question in questions],
         "bot": repr(profile),
-        "pattern": options.pattern,
+        "pattern": pattern,
         "top": TOP,
     }
     ledger = Ledger.open(command.out or options.data_dir / "eval", identity, facts, command.run)
@@ -188,7 +189,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
         if DENSE in command.rivals:
             _run(ledger, DENSE, questions, lambda left: exam.ask(DENSE, "faithful", left))
         for level in levels:
-            _run(ledger, level, questions, lambda left, level=level: exam.ask(options.pattern, level, left))
+            _run(ledger, level, questions, lambda left, level=level: exam.ask(pattern, level, left))
         if RETRIEVAL in command.rivals:
             _run(ledger, RETRIEVAL, questions, lambda left: exam.ask_rival(embedder or MiniLM(), TOP, left))
     text = markdown(ledger.rows, facts)

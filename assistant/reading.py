@@ -14,6 +14,7 @@ from typing import Literal
 
 from assistant.citations import Citer
 from assistant.errors import AssistantError
+from assistant.holdings import DOCUMENT, Holdings
 from assistant.library import Held, Library
 from assistant.observer import Observer
 from assistant.profiles import Profile
@@ -60,7 +61,9 @@ class Reader:
         tokenizer: Tokenizer,
         profile: Profile,
         observer: Observer | None = None,
+        holdings: Holdings | None = None,
     ) -> None:
+        self._holdings = holdings
         self._bot, self._observer = profile.name, observer or Observer()
         self.library = library
         self._engine = engine
@@ -105,6 +108,8 @@ class Reader:
         held = self._held(job, source)
         try:
             encoded, prefix = self.prepare(held)
+            if self._holdings is not None:
+                self._holdings.note(DOCUMENT, held.id, [self._engine.key(prefix.token_ids, prefix.anchors)])
             read = self._engine.read(prefix.token_ids, prefix.anchors, progress=job.read, cancel=job.cancelled)
         except BaseException:
             if held.new:

@@ -11,12 +11,15 @@ import torch
 
 from assistant.bot import Bot
 from assistant.chat import Chat
+from assistant.errors import UnknownBotError
 from assistant.extractive import SpanBot
+from assistant.holdings import Holdings
 from assistant.library import Held, Library
 from assistant.observer import Observers
 from assistant.profile_folder import find_profile, load_profiles
 from assistant.profiles import Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
+from assistant.removal import remove
 from assistant.served import ServedBot
 from assistant.tokenizer import Tokenizer
 from ingest import Limits
@@ -27,6 +30,7 @@ from sparse_backend.presets import preset
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.spans import is_span_model, load_spans
 from storage import Conversation, DocumentRecord, Store
+from storage.records_support import Removed
 
 EMBEDDED = "embedded"
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
@@ -34,16 +38,21 @@ DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What the user may set. `dtype`: a key of DTYPES; `level` “auto” follows the model, see `chosen_level`."""
+    """What the user may set. `dtype`: a key of DTYPES; `bot`: who answers where nobody says another name.
+
+    `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and `chosen_level`. `profiles`: a
+    folder of a team's own bots.
+    """
 
     data_dir: Path
     model: str = EMBEDDED
     bot: str = "legal"
-    pattern: str = "headers"
+    pattern: str = ""
     level: str = "auto"
     impl: str = "auto"
     dtype: str = "bfloat16"
     limits: Limits = field(default_factory=Limits)
+    profiles: Path | None = None
 
 
 class Service:
@@ -52,9 +61,10 @@ class Service:
     def __init__(self, options: ServiceOptions) -> None:
         """Loads the model and opens the database. Raises BackendError, StorageError or UnknownBotError."""
         self.options = options
-        self.profile = profile_named(options.bot)
-        level = chosen_level(options)
-        preset(options.pattern, level)  # a wrong name must not cost the loading of a model
+        self.profiles = load_profiles(options.profiles)
+        self.profile = profile_named(options.bot, options.profiles)
+        for profile in self.profiles.values():  # a wrong name must not cost the loading of a model
+            preset(chosen_pattern(options, profile), chosen_level(options, profile))
         impl = chosen(options.impl)
         data = options.data_dir
         self.store = Store.open(data)
@@ -62,14 +72,17 @@ class Service:
         folder = str(ensure_embedded(data / "models")) if embedded else options.model
         name = NAME if embedded else Path(options.model).name
         self.tokenizer = Tokenizer.load(folder)
+        self._engines: dict[tuple[str, str], Engine] = {}
         self.engine: Engine | SpanEngine
         if not embedded and is_span_model(folder):
             reader = load_spans(name, folder, DTYPES[options.dtype], *self.tokenizer.marks)
             self.engine = SpanEngine(reader, data / "segments")
         else:
             decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
-            self.engine = Engine(decoder, EngineOptions(data / "segments", options.pattern, level, impl))
+            self._decoder, self._impl = decoder, impl
+            self.engine = self._engine_for(self.profile)
         self.library = Library(data / "documents", options.limits)
+        self.holdings = Holdings(data / "holdings")
         self.observers = Observers()
         self._served: dict[str, ServedBot] = {}
         self._serving = threading.Lock()
@@ -79,24 +92,39 @@ class Service:
     @property
     def bots(self) -> tuple[str, ...]:
         """The names of all bots."""
-        return tuple(load_profiles())
+        return tuple(self.profiles)
 
     def bot(self, name: str) -> ServedBot:
         """The bot of this name, made ready at the first call. Raises UnknownBotError."""
         with self._serving:
             served = self._served.get(name)
             if served is None:
-                served = self._served[name] = self._serve(profile_named(name))
+                served = self._served[name] = self._serve(self._profile(name))
             return served
 
+    def _profile(self, name: str) -> Profile:
+        if name not in self.profiles:
+            raise UnknownBotError(f"There is no bot “{name}”; choose one of: {', '.join(self.profiles)}.")
+        return self.profiles[name]
+
+    def _engine_for(self, profile: Profile) -> Engine:
+        """The engine of a bot's pattern and level; bots with the same ones share it, and all share the weights."""
+        pattern, level = chosen_pattern(self.options, profile), chosen_level(self.options, profile)
+        if (pattern, level) not in self._engines:
+            options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
+            self._engines[pattern, level] = Engine(self._decoder, options)
+        return self._engines[pattern, level]
+
     def _serve(self, profile: Profile) -> ServedBot:
-        engine, remember = self.engine, self.options.model != EMBEDDED
+        remember = self.options.model != EMBEDDED
+        engine: Engine | SpanEngine = self.engine
         if isinstance(engine, SpanEngine):
             bot: Bot = SpanBot(engine, self.tokenizer, profile)
             remember = False  # each question stands alone
         else:
+            engine = self._engine_for(profile)
             bot = Bot(engine, self.tokenizer, profile)
-        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers)
+        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings)
         return ServedBot(profile, reader, Chat(self.store, bot, remember=remember, observer=self.observers))
 
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:
@@ -121,9 +149,13 @@ class Service:
         record = self.register(user, document)
         return self.store.create_conversation(user, self.profile.name, record.name, (record.id,))
 
-    def opened(self, document_id: str) -> ReadJob:
-        """The job that reads, or has read, a document for this service's own bot; one for everybody who opens it."""
-        return self.bot(self.options.bot).opened(document_id)
+    def opened(self, document_id: str, bot: str | None = None) -> ReadJob:
+        """The job that reads, or has read, a document for a bot; one for everybody who opens it."""
+        return self.bot(bot or self.options.bot).opened(document_id)
+
+    def chat_of(self, conversation: Conversation) -> Chat:
+        """Where a conversation goes on: with the bot that it began with. Raises UnknownBotError."""
+        return self.bot(conversation.bot).chat
 
     def keep(self, document: ReadDocument, job: ReadJob) -> None:
         """Remembers a finished job, so that its document is open at once."""
@@ -138,13 +170,25 @@ class Service:
             return
         for name in self.bots:  # each has read it behind its own instructions, perhaps in an earlier run
             self.bot(name).close(document_id)
-        self.library.delete(document_id)
+        remove(Removed(documents=(document_id,)), self.library, self.holdings, self.forget_segment)
+
+    def forget_segment(self, key: str) -> None:
+        """Deletes saved keys and values from disk and from the memory of every engine."""
+        for engine in self._engines.values() or (self.engine,):
+            engine.forget(key)
 
 
-def chosen_level(options: ServiceOptions) -> str:
-    """“auto” is balanced for the embedded model, which loses nothing by it, and faithful for any other."""
+def chosen_pattern(options: ServiceOptions, profile: Profile | None = None) -> str:
+    """What the user said, else the bot's own wish, else “headers”."""
+    return options.pattern or (profile.pattern if profile else "") or "headers"
+
+
+def chosen_level(options: ServiceOptions, profile: Profile | None = None) -> str:
+    """What the user said, else the bot's own wish; else balanced for the embedded model, faithful for any other."""
     if options.level != "auto":
         return options.level
+    if profile is not None and profile.level:
+        return profile.level
     return "balanced" if options.model == EMBEDDED else "faithful"
 
 

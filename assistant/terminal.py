@@ -12,7 +12,7 @@ from typing import Any
 from assistant.lint import findings
 from assistant.listing import cost_sentence, listing, outline
 from assistant.reading import ReadState
-from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level
+from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level, chosen_pattern, profile_named
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, PartCache, encode, load
 from sparse_backend import BackendError
@@ -66,13 +66,14 @@ def read(command: ReadCommand, options: ServiceOptions) -> None:
 def cost(folder: str, encoded: Encoded, options: ServiceOptions) -> str:
     """One sentence on the time and memory of reading; why not, where it cannot be told."""
     tokens = len(encoded.token_ids)
+    profile = profile_named(options.bot, options.profiles)
     try:
         told = estimate(
             folder,
             tokens,
             len(encoded.anchors),
-            pattern=options.pattern,
-            level=chosen_level(options),
+            pattern=chosen_pattern(options, profile),
+            level=chosen_level(options, profile),
             dtype=DTYPES[options.dtype],
         )
     except BackendError as error:

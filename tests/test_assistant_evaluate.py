@@ -126,7 +126,7 @@ def command(folder: Path, **changes: Any) -> EvalCommand:
 
 def test_a_run_is_written_down_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     short = replace(fakes.PROFILE, max_new_tokens=3)
-    monkeypatch.setattr(module, "profile_named", lambda name: short)
+    monkeypatch.setattr(module, "profile_named", lambda *_: short)
     first = evaluate(command(tmp_path), options(tmp_path))
     assert list(first["settings"]) == ["dense", "fast"]
     rows = tmp_path / "out" / "r" / "rows.jsonl"
