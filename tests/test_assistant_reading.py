@@ -10,7 +10,7 @@ import pytest
 from assistant.errors import AssistantError
 from assistant.reading import QUESTION_ROOM, Reader, ReadJob, ReadState
 from ingest import IngestError
-from sparse_backend import Cancelled, ContextTooLongError, Engine, EngineOptions
+from sparse_backend import Cancelled, ContextTooLongError
 from tests import fakes
 from tests.fakes import CONTRACT, LIMIT, PROFILE, contract, reader
 
@@ -36,11 +36,6 @@ class Watched(ReadJob):
     def parsed(self, path: str, pages: int, total: int) -> None:
         super().parsed(path, pages, total)
         self.states.append(self.state)
-
-
-def dense(folder: Path) -> Engine:
-    """An engine whose pattern does not read beyond the trained range."""
-    return Engine(fakes.decoder(), EngineOptions(folder / "segments", "dense", "faithful", chunk=64))
 
 
 def everything(folder: Path) -> list[str]:
@@ -130,7 +125,8 @@ def test_cancelling_a_document_of_the_library_keeps_it(tmp_path: Path) -> None:
 
 def test_a_document_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
     text = "".join(f"{number}. Clause {number} binds the parties.\n" for number in range(300))
-    job = Watched(reader(tmp_path, on=dense(tmp_path)), [contract(tmp_path / "in", text, "huge.txt")])
+    dense = fakes.engine(tmp_path, pattern="dense")  # only headers reads beyond the trained range
+    job = Watched(reader(tmp_path, on=dense), [contract(tmp_path / "in", text, "huge.txt")])
     with pytest.raises(ContextTooLongError) as caught:
         job.result()
     error, sentence = caught.value, str(caught.value)
@@ -143,10 +139,10 @@ def test_a_document_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
     assert everything(tmp_path) == ["huge.txt"]
 
 
-def test_without_headers_the_trained_range_bounds_what_is_read(tmp_path: Path) -> None:
-    on = reader(tmp_path, on=dense(tmp_path))
+def test_room_for_a_question_and_its_answer_is_part_of_the_need(tmp_path: Path) -> None:
+    on = reader(tmp_path, on=fakes.engine(tmp_path, pattern="dense"))
     start = len(on.start([contract(tmp_path)]).result().prefix.token_ids) - len(fakes.tokenizer().text(CONTRACT))
-    fits = LIMIT - start
+    fits = LIMIT - QUESTION_ROOM - PROFILE.max_new_tokens - start
     word = " of"
     assert len(fakes.tokenizer().text(word * 10)) == 10
     on.start([contract(tmp_path, word * (fits - 1) + "\n", "fits.txt")]).result()
