@@ -6,8 +6,8 @@ import argparse
 import json
 import os
 import sys
-import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "read":
             return read(options)
-        return {"serve": serve, "ask": ask, "doctor": doctor, "eval": evaluate}[options.command](options)
+        return {"serve": serve, "ask": ask, "history": history, "doctor": doctor, "eval": evaluate}[options.command](
+            options
+        )
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -90,69 +92,31 @@ def sources(options: argparse.Namespace) -> list[Any]:
 
 
 def ask(options: argparse.Namespace) -> int:
-    """`ask PATH… -q QUESTION`: an answer with citations and the receipt."""
-    from assistant.errors import EmptyQuestionError
-    from assistant.listing import answer_json, receipt_lines
-    from assistant.terminal import show_progress
+    """`ask [PATH…] -q QUESTION`: an answer with citations and the receipt; without PATH over the user's history."""
+    from assistant.asking import AskCommand
+    from assistant.asking import ask as answer
 
-    start = time.perf_counter()
-    if not options.question.strip():
-        raise EmptyQuestionError("The question is empty; type what you want to know after -q.")
-    held = parse_first(options)
-    from assistant.service import Service
-
-    try:
-        service = Service(service_options(options))
-    except BaseException:
-        if held and held.new:
-            library(options).delete(held.id)
-        raise
-    conversation = service.store.conversation(options.user, options.conversation) if options.conversation else None
-    job = service.reader.start(held or document_of(conversation))
-    try:
-        document = job.result(watch=show_progress if sys.stderr.isatty() else None)
-    finally:
-        job.cancel()
-    if conversation is None:
-        conversation = service.converse(options.user, document)
-    read_now = len(document.read.segment) - document.read.cached_tokens
-    shown = 0
-    finished: Any = None
-    events = service.chat.ask(options.user, conversation.id, options.question, document, read_now=read_now)
-    for finished in events:
-        if not options.json:
-            print(finished.text[shown:], end="", flush=True)
-            shown = max(shown, len(finished.text))
-    record = service.chat.record(finished, document, read_now)
-    total = time.perf_counter() - start
-    if options.json:
-        print(json.dumps(answer_json(finished.text, record, conversation.id, total), ensure_ascii=False))
-    else:
-        print("\n" + receipt_lines(finished, record, conversation.id))
+    command = AskCommand(
+        paths=sources(options),
+        question=options.question,
+        user=options.user,
+        conversation=options.conversation,
+        password=options.password or None,
+        ocr=options.ocr,
+        json=options.json,
+    )
+    answer(command, service_options(options))
     return 0
 
 
-def document_of(conversation: Any) -> str:
-    """The id of the document that a conversation is about."""
-    from assistant.errors import AssistantError
+def history(options: argparse.Namespace) -> int:
+    """`history import|list|export|delete|erase`: a customer's sessions, with no model loaded."""
+    from assistant.history_command import HistoryCommand
+    from assistant.history_command import history as manage
 
-    if conversation is None or not conversation.document_ids:
-        raise AssistantError("There is nothing to read; give a file, or --conversation with one about a document.")
-    return str(conversation.document_ids[0])
-
-
-def parse_first(options: argparse.Namespace) -> Any:
-    """The parsed document of the command line's paths, so that a wrong file is told before a model is loaded."""
-    if not options.paths:
-        return None
-    return library(options).add(sources(options), password=options.password or None, ocr=options.ocr)
-
-
-def library(options: argparse.Namespace) -> Any:
-    """The documents in the data folder."""
-    from assistant.library import Library
-
-    return Library(Path(options.data_dir).expanduser() / "documents", limits())
+    names = ("action", "user", "file", "customer", "conversation", "form", "mask", "names", "out", "yes", "json")
+    manage(HistoryCommand(**{name: getattr(options, name) for name in names}), service_options(options))
+    return 0
 
 
 def limits() -> Any:
@@ -178,6 +142,8 @@ def serve(options: argparse.Namespace) -> int:
     """`serve`: the page on http://HOST:PORT."""
     from assistant.errors import AssistantError
     from assistant.service import Service
+    from assistant.webhook import start_courier
+    from assistant.webhook_address import Guard
 
     users = parse_users(options.users)
     if options.host not in ("127.0.0.1", "localhost", "::1") and not users:
@@ -186,8 +152,15 @@ def serve(options: argparse.Namespace) -> int:
         )
     from assistant.web.server import launch
 
+    networks = tuple(each.strip() for each in env("WEBHOOK_NETWORKS", "").split(",") if each.strip())
+    Guard(networks)  # a wrong network must not cost the loading of a model
     service = Service(service_options(options))
-    launch(service, host=options.host, port=options.port, users=users)
+    service.purge(datetime.now(UTC))
+    stop = start_courier(service.store, networks)
+    try:
+        launch(service, host=options.host, port=options.port, users=users)
+    finally:
+        stop.set()
     return 0
 
 
@@ -260,14 +233,21 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _PATTERN, _LEVEL, _IMPL, …)."""
-    commands = ("serve", "read", "ask", "eval", "doctor")
+    commands = ("serve", "read", "ask", "history", "eval", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
     sub = parser.add_subparsers(dest="command", required=True)
     for name, text in zip(
         commands,
-        ("web app", "parse only", "ask on the terminal", "score answers on a document", "what this machine has"),
+        (
+            "web app",
+            "parse only",
+            "ask on the terminal",
+            "a customer's sessions: import, list, export, delete, erase",
+            "score answers on a document",
+            "what this machine has",
+        ),
         strict=True,
     ):
         command = sub.add_parser(name, help=text, description=text)
@@ -281,6 +261,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument("-q", "--question", required=True)
             command.add_argument("--user", default="me")
             command.add_argument("--conversation", metavar="ID")
+        if name == "history":
+            history_flags(command)
         if name == "eval":
             command.add_argument("--document", dest="paths", nargs="+", required=True, metavar="PATH")
             command.add_argument("--questions", type=Path, required=True, metavar="Y.json")
@@ -295,6 +277,21 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument("--port", type=int, default=int(env("PORT", "7860")))
             command.set_defaults(users=env("USERS", ""))
     return parser.parse_args(arguments)
+
+
+def history_flags(command: argparse.ArgumentParser) -> None:
+    """The flags of `history`."""
+    command.set_defaults(bot=env("BOT", "support"))
+    command.add_argument("action", choices=["import", "list", "export", "delete", "erase"])
+    command.add_argument("file", nargs="?", type=Path, metavar="FILE.json", help="import: the history")
+    command.add_argument("--user", default="me", help="whose history it is")
+    command.add_argument("--customer", metavar="NAME", help="import: which one of a file with several")
+    command.add_argument("--conversation", metavar="ID", help="delete: only this one")
+    command.add_argument("--format", dest="form", default="json", choices=["json", "md", "everything"])
+    command.add_argument("--mask", action="store_true", help="export: personal data as placeholders")
+    command.add_argument("--name", dest="names", action="append", default=[], help="export: a name to be masked too")
+    command.add_argument("--out", type=Path, metavar="FILE", help="export: where to; standard output by default")
+    command.add_argument("--yes", action="store_true", help="delete, erase: yes, I mean it")
 
 
 def shared_flags(command: argparse.ArgumentParser) -> None:

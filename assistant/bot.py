@@ -86,7 +86,7 @@ class Bot:
         stops = StopStrings(options.stops, self._tokenizer.decode)
         generator = self._engine.ask(
             document.read.segment,
-            self._prompt.tail(turns, question),
+            [*document.live, *self._prompt.tail(turns, question)],
             stop_ids=self._tokenizer.stop_ids,
             max_new_tokens=options.max_new_tokens or self.profile.max_new_tokens,
             sampling=options.sampling,

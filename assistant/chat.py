@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,15 +11,25 @@ from itertools import pairwise
 from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Delta, Event, Finished
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
+from assistant.handover import HandedOff, Handover
 from assistant.observer import Observer
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument
+from assistant.record import answer_record
 from ingest import IngestError
 from sparse_backend import BackendError
 from storage import AnswerRecord, Message, StorageError, Store
 
 SAVE_EVERY = 0.5  # seconds between two saves of a growing answer
 _STATUS = {"cancelled": "stopped"}
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The answer that this very request got before."""
+
+    text: str
+    message: Message
 
 
 class Chat:
@@ -36,6 +45,8 @@ class Chat:
         self._observer = observer or Observer()
         self._jobs: dict[str, AnswerJob] = {}
         self._lock = threading.Lock()
+        self._asking = threading.Lock()
+        self._handover = Handover(store, bot.profile)
 
     def ask(
         self,
@@ -49,22 +60,37 @@ class Chat:
         options: AnswerOptions = PLAIN,
         asked: Message | None = None,
         begun: Callable[[Message], None] | None = None,
-    ) -> Iterator[Event]:
+        idempotency_key: str | None = None,
+    ) -> Iterator[Event | HandedOff | Repeated]:
         """Stores the question, then yields the bot's events, saving the answer as it grows.
 
         `read_now`: tokens of the document that were read within this very request, so were not cached for it.
-        `asked`: the question where it is stored already. `begun` is told of the answer's empty message.
+        `asked`: the question where it is stored already. `begun` is told of the answer's empty message. The same
+        request again, by its `idempotency_key`, yields its one Repeated answer. A HandedOff comes instead of the answer
+        or behind it when a person takes over, and alone while one has the conversation.
         """
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
-        earlier = self._store.messages(user, conversation_id) if self._remember else []
-        turns = turns_of([each for each in earlier if asked is None or each.seq < asked.seq])
-        if asked is None:
-            self._store.append(user, conversation_id, "user", question)
-        answer = self._store.begin_answer(user, conversation_id)
+        with self._asking:  # the same request twice at once must find itself
+            known: HandedOff | Repeated | None = None
+            if asked is None:
+                asked = self._store.append(user, conversation_id, "user", question, idempotency_key=idempotency_key)
+                known = self._answered(user, conversation_id, asked) if idempotency_key else None
+            conversation = self._store.conversation(user, conversation_id)
+            known = known or self._handover.owned(conversation)
+            if known is None and (reason := self._handover.reason(user, conversation, asked)):
+                known = self._handover.call(user, conversation, reason, document)
+            if known is None:
+                earlier = self._store.messages(user, conversation_id) if self._remembers(document) else []
+                answer = self._store.begin_answer(user, conversation_id)
+        if known is not None:
+            yield known
+            return
+        turns = turns_of([each for each in earlier if each.seq < asked.seq])
         if begun:
             begun(answer)
         answer_id = _id(answer)
+        shared = document.held.id in conversation.document_ids
         text, status, record, stored = "", "error", None, False
         try:
             saved = time.monotonic()
@@ -72,7 +98,7 @@ class Chat:
                 text = event.text
                 if isinstance(event, Finished):
                     status = _STATUS.get(event.answer.finish, "complete")
-                    record = self.record(event, document, read_now, options)
+                    record = answer_record(self._bot, event, document, read_now, options, shared)
                 elif time.monotonic() - saved > SAVE_EVERY:
                     self._store.grow_answer(user, answer_id, text)
                     saved = time.monotonic()
@@ -89,43 +115,29 @@ class Chat:
             if not stored:
                 self._store.finish_answer(user, answer_id, text, status, record)
             self._observer.answered(self._bot.profile.name, status, record)
+        if status == "complete" and (reason := self._handover.reason(user, conversation, asked)):
+            yield self._handover.call(user, conversation, reason, document)
 
     def record(
         self, event: Finished, document: ReadDocument, read_now: int, options: AnswerOptions = PLAIN
     ) -> AnswerRecord:
-        """What is stored with an answer: enough to show it again, to say how it came about and to repeat it."""
-        engine, answer, receipt = self._bot.engine, event.answer, event.coverage
-        return AnswerRecord(
-            model=engine.decoder.name,
-            pattern=engine.pattern_for(len(document.read.segment)),
-            level=engine.options.level,
-            impl=engine.options.impl.value,
-            finish_reason=answer.finish,
-            supported=event.supported,
-            tokens=receipt.tokens,
-            tokens_read=receipt.tokens_read,
-            cached_tokens=max(0, answer.cached_tokens - read_now),
-            generated_tokens=len(answer.token_ids),
-            pages=receipt.pages,
-            pages_unread=receipt.pages_unread,
-            files=receipt.files,
-            files_unread=receipt.files_unread,
-            parse_s=document.held.parse_s,
-            read_s=document.read.seconds,
-            first_token_s=answer.first_token_s,
-            total_s=answer.total_s,
-            citations=event.citations,
-            seed=options.sampling.seed,
-            bot_digest=hashlib.sha256(repr(self._bot.profile).encode()).hexdigest(),
-            model_digest=engine.decoder.fingerprint,
-            context=(document.read.segment.key,),
-            settings=(
-                ("context_tokens", str(answer.context_tokens)),
-                ("exact", "yes" if answer.exact else "no"),
-                ("looked_at", str(answer.looked_at)),
-                *options.settings(),
-            ),
-        )
+        """What is stored with an answer, see answer_record."""
+        return answer_record(self._bot, event, document, read_now, options, shared=False)
+
+    def _remembers(self, document: ReadDocument) -> bool:
+        """Whether earlier turns go before the question; in a history they stand in its running session already."""
+        return self._remember and document.places is None
+
+    def _answered(self, user: str, conversation_id: str, asked: Message) -> Repeated | None:
+        """What this very question got before. Raises BusyError while its answer still grows."""
+        for message in self._store.messages(user, conversation_id):
+            if message.parent != asked.seq or message.role == "user":
+                continue
+            if message.status == "streaming":
+                raise BusyError("This question is being answered already; wait for its answer.")
+            if message.status in ("complete", "stopped"):
+                return Repeated(message.content, message)
+        return None
 
     # -- background answers ------------------------------------------------------
 
@@ -139,13 +151,14 @@ class Chat:
         read_now: int = 0,
         options: AnswerOptions = PLAIN,
         asked: Message | None = None,
+        idempotency_key: str | None = None,
     ) -> AnswerJob:
         """Answers in a thread that outlives the page. Raises BusyError while the last answer still grows."""
         with self._lock:
             running = self._jobs.get(conversation_id)
             if running and running.running:
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
-            job = AnswerJob(self, user, conversation_id, question, document, read_now, options, asked)
+            job = AnswerJob(self, user, conversation_id, question, document, read_now, options, asked, idempotency_key)
             self._jobs[conversation_id] = job
             job.begin()  # within the lock: a job that has not begun does not count as running
         return job
@@ -161,7 +174,7 @@ class AnswerJob:
     """One answer growing in its own thread.
 
     `text` is the answer so far; `message` its place in the conversation, once it has one; `error` one sentence when
-    it failed, and `failure` what was raised.
+    it failed, and `failure` what was raised. `handed`: how a person came into it.
     """
 
     chat: Chat
@@ -172,11 +185,13 @@ class AnswerJob:
     read_now: int = 0
     options: AnswerOptions = PLAIN
     asked: Message | None = None
+    idempotency_key: str | None = None
     text: str = ""
     error: str = ""
     failure: Exception | None = None
     message: Message | None = None
     finished: Finished | None = None
+    handed: HandedOff | None = None
     ended: bool = False  # nothing will change any more
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -227,10 +242,18 @@ class AnswerJob:
                 options=self.options,
                 asked=self.asked,
                 begun=self._begun,
+                idempotency_key=self.idempotency_key,
             ):
+                if isinstance(event, HandedOff):
+                    self.handed = event
+                    if self.finished is None:
+                        self.text, self.message = event.text, event.message
+                    continue
                 self.text = event.text
                 if isinstance(event, Finished):
                     self.finished = event
+                elif isinstance(event, Repeated):
+                    self.message = event.message
                 self._tell()
         except (AssistantError, BackendError, IngestError, StorageError) as error:
             self.error, self.failure = str(error), error
@@ -247,11 +270,11 @@ class AnswerJob:
 
 
 def turns_of(messages: Sequence[Message]) -> list[Turn]:
-    """Earlier questions with their answers; a question whose answer broke off is left out of the context."""
+    """Earlier questions with their answers, by bot or person; a question whose answer broke off is left out."""
     turns: list[Turn] = []
     for question, answer in pairwise(messages):
         done = answer.status in ("complete", "stopped") and answer.content
-        if question.role == "user" and answer.role == "assistant" and done:
+        if question.role == "user" and answer.role in ("assistant", "agent") and done:
             turns.append(Turn(question.content, answer.content))
     return turns
 

@@ -5,12 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from assistant.sessions import KINDS, said_in
 from ingest import Document
 
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """`tokens_read` of the document's `tokens` are in the context; pages are 1-based."""
+    """`tokens_read` of the document's `tokens` are in the context; pages are 1-based.
+
+    `sessions` and `messages` count those of a customer's history, all of them in the context.
+    """
 
     tokens: int
     tokens_read: int
@@ -18,6 +22,8 @@ class Coverage:
     pages_unread: tuple[int, ...]
     files: int
     files_unread: tuple[tuple[str, str], ...]
+    sessions: int = 0
+    messages: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """The `coverage` object of the command line and the API."""
@@ -28,12 +34,15 @@ class Coverage:
             "pages_unread": list(self.pages_unread),
             "files": self.files,
             "files_unread": [{"path": path, "reason": reason} for path, reason in self.files_unread],
+            **({"sessions": self.sessions, "messages": self.messages} if self.sessions else {}),
         }
 
     def sentence(self) -> str:
         """One line for people: “Read 23 of 23 pages, 15,135 of 15,135 tokens.”"""
         unread = len(self.pages_unread)
         parts = [f"{self.pages - unread} of {self.pages} pages"] if self.pages else []
+        if self.sessions:
+            parts.append(f"all {self.sessions:,} sessions with {self.messages:,} messages")
         parts.append(f"{self.tokens_read:,} of {self.tokens:,} tokens")
         line = f"Read {', '.join(parts)}."
         if unread:
@@ -47,6 +56,7 @@ class Coverage:
 def coverage(document: Document, tokens: int, tokens_read: int) -> Coverage:
     """The receipt of one document: `tokens` it has, `tokens_read` the model has read."""
     report = document.report
+    said = said_in(document)
     return Coverage(
         tokens=tokens,
         tokens_read=tokens_read,
@@ -54,4 +64,6 @@ def coverage(document: Document, tokens: int, tokens_read: int) -> Coverage:
         pages_unread=report.pages_unread,
         files=report.files,
         files_unread=tuple((item.path, item.reason) for item in report.files_unread),
+        sessions=sum(section.kind in KINDS for section in document.sections),
+        messages=len(said),
     )

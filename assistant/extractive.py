@@ -19,6 +19,7 @@ from assistant.prompt import Turn
 from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer
+from sparse_backend.segment import Context
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.spans import Span
 
@@ -53,18 +54,21 @@ class SpanBot(Bot):
             )
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
+        segment = document.read.segment
+        if isinstance(segment, Context):
+            raise AssistantError(f"{self.engine.decoder.name} reads one text, no histories; choose a decoder.")
         begin = time.perf_counter()
         asked = self._tokenizer.text(question.strip())
-        found = self._finder.find(document.read.segment, asked)
+        found = self._finder.find(segment, asked)
         spans = tuple(span for span in found.spans if span.score > found.none)
         words = [self._place(document, span) for span in spans]
         text = document.held.document.text[slice(*words[0])] if words else NOTHING
         text = " ".join(text.split())
         yield Delta(text)
         taken = time.perf_counter() - begin
-        size = self._finder.decoder.overhead(asked) + len(document.read.segment)
-        ids = document.read.segment.token_ids[spans[0].start : spans[0].end] if spans else ()
-        none = torch.zeros(len(ids), len(document.read.segment))
+        size = self._finder.decoder.overhead(asked) + len(segment)
+        ids = segment.token_ids[spans[0].start : spans[0].end] if spans else ()
+        none = torch.zeros(len(ids), len(segment))
         tokens = len(document.encoded.token_ids)
         yield Finished(
             text=text,
@@ -74,7 +78,7 @@ class SpanBot(Bot):
             ),
             supported=True,
             unverified=(),
-            coverage=coverage(document.held.document, tokens, len(document.read.segment)),
+            coverage=coverage(document.held.document, tokens, len(segment)),
             answer=Answer(ids, "stop", size, 0, taken, taken, none),
         )
 

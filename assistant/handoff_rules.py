@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from assistant.citations import says_not_stated
 from assistant.profiles import Escalation
+from assistant.receipts import proofs
 from storage import AnswerRecord, CitationRecord
 
 SAME = 0.75  # share of common words from which two questions count as one (Jaccard)
@@ -63,7 +64,7 @@ def verdict_of(text: str, record: AnswerRecord | None, not_stated: str = "") -> 
     """A stored answer as a verdict; an answer without a record broke off, so nothing supports it."""
     if record is None:
         return Verdict(False, False, 0.0)
-    return verdict(text, record.citations, supported=record.supported, not_stated=not_stated)
+    return verdict(text, proofs(record), supported=record.supported, not_stated=not_stated)
 
 
 def verdict(text: str, citations: Iterable[CitationRecord], *, supported: bool, not_stated: str = "") -> Verdict:

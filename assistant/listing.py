@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
+from assistant.receipts import facts, numbers, proofs, see_also, setting
 from ingest import Document, Encoded, IngestReport, Section
 from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
@@ -91,7 +92,9 @@ def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: flo
     """The object of `ask --json`. `total_s`: the whole command, loading included."""
     return {
         "answer": text,
-        "citations": [citation_json(citation) for citation in record.citations],
+        "citations": [citation_json(citation) for citation in proofs(record)],
+        "see_also": [citation_json(citation) for citation in see_also(record)],
+        "facts": list(facts(record)),
         "coverage": {
             "tokens": record.tokens,
             "tokens_read": record.tokens_read,
@@ -99,6 +102,7 @@ def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: flo
             "pages_unread": list(record.pages_unread),
             "files": record.files,
             "files_unread": [{"path": path, "reason": reason} for path, reason in record.files_unread],
+            **_history_counts(record),
         },
         "timings": {
             "parse_s": round(record.parse_s, 3),
@@ -111,18 +115,34 @@ def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: flo
         "pattern": record.pattern,
         "level": record.level,
         "impl": record.impl,
+        "exact": setting(record, "exact", "yes") == "yes",
+        "looked_at": int(setting(record, "looked_at", "0")),
         "supported": record.supported,
         "finish": record.finish_reason,
         "conversation": conversation,
     }
 
 
+def message_json(text: str, conversation: str) -> dict[str, Any]:
+    """The object of `ask --json` where the bot did not answer."""
+    return {"answer": text, "citations": [], "supported": False, "conversation": conversation}
+
+
+def _history_counts(record: AnswerRecord) -> dict[str, int]:
+    sessions, messages = numbers(record, ("sessions", "messages"))
+    return {"sessions": sessions, "messages": messages} if sessions else {}
+
+
 def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -> str:
     """Citations, coverage and timings for people."""
-    lines = [f"  [{citation.number}] {place(citation)}: “{citation.quote}”" for citation in record.citations]
+    lines = [f"  [{citation.number}] {place(citation)}: “{citation.quote}”" for citation in proofs(record)]
     if not record.supported:
         lines.append("  No passage of the document was found that proves this answer.")
     lines += [f"  Not in the document: “{quote}”" for quote in finished.unverified]
+    lines += [
+        f"  See also [{citation.number}] {citation.kind}, {place(citation)}: “{citation.quote}”"
+        for citation in see_also(record)
+    ]
     lines.append(f"  {finished.coverage.sentence()} {timing_sentence(record)}")
     lines.append(f"  Ask on: --conversation {conversation}")
     return "\n".join(lines)
@@ -130,6 +150,8 @@ def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -
 
 def place(citation: CitationRecord) -> str:
     """Where a citation stands: “p. 19, 15.1 Governing Law”."""
+    if citation.conversation_id is not None:
+        return citation.section  # “session of 3 May 2025, message 14”
     spot = f"p. {citation.page}" if citation.page else f"line {citation.line}"
     if citation.page_label and citation.page_label != str(citation.page):
         spot += f" (printed {citation.page_label})"
@@ -137,8 +159,12 @@ def place(citation: CitationRecord) -> str:
 
 
 def timing_sentence(record: AnswerRecord) -> str:
-    """How fast and from what: “First word after 0.2 s; 8,016 tokens from memory.”"""
-    return f"First word after {record.first_token_s:.1f} s; {record.cached_tokens:,} tokens came from the cache."
+    """How fast and from what: “First word after 0.2 s; 8,016 tokens from memory.” And what each word looked at."""
+    told = f"First word after {record.first_token_s:.1f} s; {record.cached_tokens:,} tokens came from the cache."
+    if setting(record, "exact", "yes") == "yes":
+        return told
+    seen, whole = numbers(record, ("looked_at", "context_tokens"))
+    return f"{told} Beyond the model's trained range: each word looked at {seen:,} of {whole:,} tokens, which it chose."
 
 
 def _section(document: Document, encoded: Encoded, section: Section) -> dict[str, Any]:
@@ -154,7 +180,9 @@ def _section(document: Document, encoded: Encoded, section: Section) -> dict[str
 
 def citation_json(citation: CitationRecord) -> dict[str, Any]:
     """A citation as the command line and the API show it."""
-    where = {"page": citation.page} if citation.page else {"line": citation.line}
+    where: dict[str, Any] = {"page": citation.page} if citation.page else {"line": citation.line}
+    if citation.conversation_id is not None:
+        where = {name: getattr(citation, name) for name in ("conversation_id", "session", "seq")}
     return {
         "path": citation.path,
         **where,

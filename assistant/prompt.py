@@ -41,6 +41,11 @@ class Prompt:
         opening, self._ask, self._close, self._open = _frame(tokenizer, profile.system)
         self._opening = tokenizer.template(opening) + tokenizer.text("Document:\n")
 
+    @property
+    def opening(self) -> tuple[int, ...]:
+        """Everything before the document: the system text in the model's markup."""
+        return tuple(self._opening)
+
     def prefix(self, encoded: Encoded) -> Prefix:
         """System text and document; the document's anchors are moved behind the system text."""
         start = len(self._opening)

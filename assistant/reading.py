@@ -10,10 +10,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, TypeVar
 
 from assistant.citations import Citer
 from assistant.errors import AssistantError
+from assistant.history_text import Place
 from assistant.holdings import DOCUMENT, Holdings
 from assistant.library import Held, Library
 from assistant.observer import Observer
@@ -22,22 +23,47 @@ from assistant.prompt import BarePrompt, Prefix, Prompt
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, IngestError, encode
 from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine, Read
+from sparse_backend.segment import Context, Segment
 from sparse_backend.span_engine import SpanEngine
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
 Source = Sequence[Path] | Held | str  # files and folders, a parsed document, or the id of one in the library
+S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
 QUESTION_ROOM = 256  # tokens kept free for a question beside the longest answer
 
 
 @dataclass(frozen=True, slots=True)
+class ReadContext:
+    """Several texts that were read side by side; the fields are those of Read, summed up."""
+
+    segment: Context
+    cached_tokens: int
+    seconds: float
+    save_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class ReadDocument:
-    """A document the model has read: everything a bot needs to answer on it."""
+    """A document the model has read: everything a bot needs to answer on it.
+
+    Of a customer's history, `live` are the tokens of the session that still runs; they stand behind what was read, and
+    their words at the end of the document. `places`: where its messages stand in the text.
+    """
 
     held: Held
     encoded: Encoded
     prefix: Prefix
-    read: Read
+    read: Read | ReadContext
     citer: Citer
+    live: tuple[int, ...] = ()
+    places: tuple[Place, ...] | None = None  # None for a document
+
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """What was read, in order."""
+        segment = self.read.segment
+        return segment.segments if isinstance(segment, Context) else (segment,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +155,16 @@ class Reader:
         return held
 
 
+class Worker(Protocol[S_contra]):
+    """Who does a job's work, in the job's thread."""
+
+    def work(self, job: ReadJob, source: S_contra) -> ReadDocument: ...
+
+
 class ReadJob:
     """One reading in its own thread."""
 
-    def __init__(self, reader: Reader, source: Source) -> None:
+    def __init__(self, reader: Worker[S], source: S) -> None:
         self._state = ReadState("parsing", 0, 0, None)
         self._cancel = threading.Event()
         self._result: ReadDocument | None = None
@@ -189,7 +221,7 @@ class ReadJob:
         pace = (now - self._reading_since) / tokens if tokens else 0.0
         self._state = ReadState("reading", tokens, total, pace * (total - tokens) if tokens else None)
 
-    def _run(self, reader: Reader, source: Source) -> None:
+    def _run(self, reader: Worker[S], source: S) -> None:
         try:
             self._result = reader.work(self, source)
             self._end("done")

@@ -11,15 +11,17 @@ import torch
 
 from assistant.bot import Bot
 from assistant.chat import Chat
-from assistant.errors import UnknownBotError
+from assistant.errors import AssistantError, UnknownBotError
 from assistant.extractive import SpanBot
-from assistant.holdings import Holdings
+from assistant.history import HistoryReader, reads_history
+from assistant.holdings import HISTORY, Holdings
 from assistant.library import Held, Library
 from assistant.observer import Observers
 from assistant.profile_folder import find_profile, load_profiles
 from assistant.profiles import Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
 from assistant.removal import remove
+from assistant.search_passages import search_passages
 from assistant.served import ServedBot
 from assistant.tokenizer import Tokenizer
 from ingest import Limits
@@ -84,6 +86,7 @@ class Service:
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
         self.observers = Observers()
+        self._histories: dict[str, HistoryReader] = {}
         self._served: dict[str, ServedBot] = {}
         self._serving = threading.Lock()
         chosen_bot = self.bot(options.bot)
@@ -130,7 +133,8 @@ class Service:
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:
         """Notes in the store that `user` has this document."""
         held = document.held
-        return self.store.add_document(
+        known = any(each.id == held.id for each in self.store.documents(user))
+        record = self.store.add_document(
             user,
             DocumentRecord(
                 id=held.id,
@@ -143,15 +147,41 @@ class Service:
                 created_at=datetime.now(UTC),
             ),
         )
+        if not known:
+            self.store.add_passages(user, held.id, search_passages(held.document))
+        return record
 
-    def converse(self, user: str, document: ReadDocument) -> Conversation:
+    def converse(self, user: str, document: ReadDocument, bot: str | None = None) -> Conversation:
         """A new conversation about a document."""
         record = self.register(user, document)
-        return self.store.create_conversation(user, self.profile.name, record.name, (record.id,))
+        return self.store.create_conversation(user, bot or self.profile.name, record.name, (record.id,))
 
     def opened(self, document_id: str, bot: str | None = None) -> ReadJob:
         """The job that reads, or has read, a document for a bot; one for everybody who opens it."""
         return self.bot(bot or self.options.bot).opened(document_id)
+
+    def reading(self, conversation: Conversation) -> ReadJob:
+        """The job that reads what a conversation is about: its document, or all sessions of its user up to now."""
+        served = self.bot(conversation.bot)
+        if conversation.document_ids:
+            return served.opened(conversation.document_ids[0])
+        if not reads_history(served.profile):
+            raise AssistantError("This conversation has no document; start a new one with a file.")
+        return self.histories(conversation.bot).start(conversation.user, conversation.id)
+
+    def histories(self, bot: str) -> HistoryReader:
+        """Who reads histories for a bot."""
+        profile = self.bot(bot).profile
+        if isinstance(self.engine, SpanEngine):
+            raise AssistantError(
+                f"{self.engine.decoder.name} marks words of one text and reads no histories; choose a decoder."
+            )
+        with self._serving:
+            if bot not in self._histories:
+                self._histories[bot] = HistoryReader(
+                    self.store, self._engine_for(profile), self.tokenizer, profile, self.holdings, self.observers
+                )
+            return self._histories[bot]
 
     def chat_of(self, conversation: Conversation) -> Chat:
         """Where a conversation goes on: with the bot that it began with. Raises UnknownBotError."""
@@ -176,6 +206,28 @@ class Service:
         """Deletes saved keys and values from disk and from the memory of every engine."""
         for engine in self._engines.values() or (self.engine,):
             engine.forget(key)
+        for history in self._histories.values():
+            history.forget(key)
+
+    def purge(self, now: datetime) -> Removed:
+        """Removes what the organisations keep no longer, from the database and the disk."""
+        return self._removed(self.store.privacy.purge(now))
+
+    def erase(self, user: str, *, by: str) -> Removed:
+        """Removes a person with everything that is theirs, see Privacy.erase; files, keys and values too."""
+        return self._removed(self.store.privacy.erase(user, by=by))
+
+    def delete_conversation(self, user: str, conversation_id: str, *, expected: int | None = None) -> None:
+        """Hides a conversation until it is purged, or restored; what was read of its sessions goes now."""
+        self.store.delete_conversation(user, conversation_id, expected=expected)
+        self.holdings.drop(HISTORY, conversation_id, self.forget_segment)
+
+    def _removed(self, removed: Removed) -> Removed:
+        for document_id in removed.documents:
+            for served in self._served.values():
+                served.close(document_id)
+        remove(removed, self.library, self.holdings, self.forget_segment)
+        return removed
 
 
 def chosen_pattern(options: ServiceOptions, profile: Profile | None = None) -> str:

@@ -19,7 +19,7 @@ from storage import Message
 KINDS = ("session",)
 _ROLES = {"user": "customer", "assistant": "bot", "agent": "agent"}
 _DATE = r"\d{1,2} [A-Z][a-z]+ \d{4}"
-_TITLE = re.compile(rf"^Session (?P<number>\d+) of \d+ — (?P<at>{_DATE}, \d\d:\d\d) UTC")
+_TITLE = re.compile(rf"^Session (?:(?P<number>\d+) of \d+ — |of )(?P<at>{_DATE}, \d\d:\d\d) UTC")
 _MESSAGE = re.compile(
     rf"^\[(?P<number>\d+)\] (?P<role>Customer|Agent|Bot)(?: (?P<author>[^\n]*?))?"
     rf"(?: \((?P<when>(?:{_DATE}, )?\d\d:\d\d)\))?(?P<note>, internal note)?:(?: |$)",
@@ -105,7 +105,7 @@ def session_label(document: Document, offset: int) -> str:
     for match in _MESSAGE.finditer(document.text, section.header_end, section.end):
         if match.start() > offset:
             break
-        last = last + 1 if int(match["number"]) == last + 1 else last
+        last = int(match["number"]) if _follows(section, last, match) else last
     return place_label(number, at, last)
 
 
@@ -113,7 +113,7 @@ def _messages(document: Document, section: Section, fallback: int, customer: str
     number, started = _head(section)
     heads: list[re.Match[str]] = []
     for match in _MESSAGE.finditer(document.text, section.header_end, section.end):
-        if int(match["number"]) == len(heads) + 1:
+        if _follows(section, int(heads[-1]["number"]) if heads else 0, match):
             heads.append(match)
     ends = [*(match.start() for match in heads[1:]), section.end]
     for match, end in zip(heads, ends, strict=True):
@@ -134,12 +134,17 @@ def _messages(document: Document, section: Section, fallback: int, customer: str
         )
 
 
+def _follows(section: Section, last: int, match: re.Match[str]) -> bool:
+    """Whether this is the next message: stored sessions may have lost their first ones to the retention."""
+    return int(match["number"]) == last + 1 or (last == 0 and section.title.startswith("Session of "))
+
+
 def _head(section: Section) -> tuple[int, datetime | None]:
     title = _TITLE.match(section.title)
     if title is None:
         number = re.match(r"Session (\d+) of", section.title)
         return (int(number[1]) if number else 0), None
-    return int(title["number"]), _moment(title["at"], None)
+    return int(title["number"] or 0), _moment(title["at"], None)
 
 
 def _moment(text: str | None, started: datetime | None) -> datetime | None:

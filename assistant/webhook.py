@@ -20,7 +20,7 @@ import httpx
 from assistant.errors import AssistantError
 from assistant.webhook_address import AddressError, Guard
 from assistant.webhook_sign import sign
-from storage import StorageError
+from storage import StorageError, Store
 
 _LOG = logging.getLogger(__name__)
 
@@ -177,6 +177,17 @@ class Courier:
         response = client.send(request, stream=True)
         response.close()
         return response.status_code, _retry_after(response.headers.get("retry-after", ""), now)
+
+
+def start_courier(store: Store, allowed: Sequence[str] = ()) -> threading.Event:
+    """A courier for all organisations of a store, in a thread of its own until the returned event is set.
+
+    `allowed`: see Guard. It runs even where no webhook is set yet, as one may be set at any time.
+    """
+    stop = threading.Event()
+    courier = Courier(store.outbox, store.accounts.webhook_secret, Guard(tuple(allowed)))
+    threading.Thread(target=courier.run, args=(stop,), name="courier", daemon=True).start()
+    return stop
 
 
 def new_client() -> httpx.Client:

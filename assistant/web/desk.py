@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import AssistantError
+from assistant.history_text import message_document
 from assistant.reading import ReadDocument, ReadJob
 from assistant.service import Service
 from assistant.web import views
@@ -31,6 +32,12 @@ class View:
     viewer: str | None = None
     status: str | None = None
     busy: str | None = None  # "reading", "answering" or "" for neither
+
+
+_OWNERS = {
+    "waiting": "A person was asked to take over; the bot is silent until they hand it back.",
+    "human": "A person answers in this conversation; the bot is silent until they hand it back.",
+}
 
 
 class Desk:
@@ -101,12 +108,13 @@ class Desk:
         messages = store.messages(user, conversation_id)
         conversation = store.conversation(user, conversation_id)
         if conversation.document_ids:
-            self._service.opened(conversation.document_ids[0])
+            self._service.opened(conversation.document_ids[0], conversation.bot)
         answers = [message for message in messages if message.answer]
         last = answers[-1] if answers else None
         sheet = self._sheet(user, conversation_id, last)
         listed = self._list(user, conversation_id)
-        return View(conversation_id, listed, views.chat(messages), views.sources(last), sheet, "", "")
+        status = views.status(_OWNERS[conversation.state]) if conversation.state in _OWNERS else ""
+        return View(conversation_id, listed, views.chat(messages), views.sources(last), sheet, status, "")
 
     def _list(self, user: str, chosen: str) -> str:
         return views.conversation_list(self._service.store.conversations(user), chosen)
@@ -124,29 +132,34 @@ class Desk:
                 shown.append({"role": "user", "content": views.plain(question)})
             yield View(chat=shown, status="", busy="answering")
             document = yield from self._document(user, conversation_id)
-            job = self._service.chat.start(user, conversation_id, question, document)
+            conversation = self._service.store.conversation(user, conversation_id)
+            job = self._service.chat_of(conversation).start(user, conversation_id, question, document)
             text = ""
             while not job.wait(0.08):
                 if job.text != text:
                     text = job.text
                     yield View(chat=[*shown, {"role": "assistant", "content": views.plain(text)}])
-            note = views.status(job.error, "error")
-            yield dataclasses.replace(self.open(user, conversation_id), status=note)
+            view = self.open(user, conversation_id)
+            yield dataclasses.replace(view, status=views.status(job.error, "error")) if job.error else view
         except EXPECTED as error:
             yield View(status=views.status(str(error), "error"), busy="")
 
     def stop(self, user: str, conversation_id: str) -> None:
         """Ends the answer that grows in this conversation; what was said stays."""
-        self._service.store.conversation(user, conversation_id)  # whoever may not see it may not stop it
-        job = self._service.chat.job(conversation_id)
+        conversation = self._service.store.conversation(user, conversation_id)  # whoever sees it may stop it
+        job = self._service.chat_of(conversation).job(conversation_id)
         if job:
             job.stop()
 
     def follow(self, user: str, conversation_id: str) -> Iterator[View]:
         """Shows an answer that was already growing when the page was loaded."""
         yield View()  # a generator that yields nothing would empty the page
-        job = self._service.chat.job(conversation_id) if conversation_id else None
-        if job is None or job.user != user:
+        try:
+            conversation = self._service.store.conversation(user, conversation_id)
+            job = self._service.chat_of(conversation).job(conversation_id)
+        except EXPECTED:  # an empty page, somebody else's conversation, a bot that is no more
+            return
+        if job is None:
             return
         shown = views.chat(self._service.store.messages(user, conversation_id)[:-1])
         while not job.wait(0.2):
@@ -156,9 +169,7 @@ class Desk:
     def _document(self, user: str, conversation_id: str) -> Generator[View, None, ReadDocument]:
         """The conversation's document, opened again after a restart; a generator that returns it."""
         conversation = self._service.store.conversation(user, conversation_id)
-        if not conversation.document_ids:
-            raise AssistantError("This conversation has no document; start a new one with a file.")
-        job = self._service.opened(conversation.document_ids[0])
+        job = self._service.reading(conversation)
         yield from self._watch(job, conversation.title)
         return job.result()
 
@@ -169,6 +180,9 @@ class Desk:
         try:
             message = self._message(user, conversation_id, message_id)
             citation = next(item for item in message.answer.citations if item.number == number)  # type: ignore[union-attr]
+            if citation.conversation_id is not None and citation.seq is not None:
+                cited = self._service.store.message(user, citation.conversation_id, citation.seq)
+                return View(viewer=views.viewer(message_document(cited, citation.section), citation))
             return View(viewer=views.viewer(self._text(user, conversation_id), citation))
         except (*EXPECTED, StopIteration, AttributeError):
             return View(status=views.status("This source cannot be opened any more.", "error"))

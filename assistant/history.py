@@ -1,0 +1,193 @@
+"""A customer's whole history as context: every closed session is read once, the running one stands behind them.
+
+The system text is a segment of its own in front, each closed session is one behind it, and what is being said now is
+the tail of the next question. So a new turn computes nothing but itself, and a new session nothing but the last one.
+"""
+
+from __future__ import annotations
+
+import threading
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import groupby
+
+from assistant.citations import Citer
+from assistant.history_promises import sync_promises
+from assistant.history_text import Place, Session, joined, session_document
+from assistant.holdings import HISTORY, Holdings
+from assistant.library import Held
+from assistant.observer import Observer
+from assistant.profiles import Profile
+from assistant.prompt import Prompt
+from assistant.reading import ReadContext, ReadDocument, ReadJob
+from assistant.sessions import said_in
+from assistant.tokenizer import Tokenizer
+from ingest import Document, Encoded, encode
+from ingest.encode import Offsets
+from sparse_backend import Engine, Read
+from sparse_backend.segment import Context
+from storage import Conversation, Store
+
+IDLE = timedelta(hours=4)  # a customer who comes back after it begins a new session
+LIVE_SHARE = 8  # a session that fills this part of the model's trained range is closed, and the next one begins
+PAGE = 100  # conversations asked for at once
+ANCHOR_TOKENS = 12  # of a session's header: all of its date
+
+
+def _told(job: ReadJob, before: int, total: int, tokens: int, _: int) -> None:
+    """Progress of one segment as progress of all of them."""
+    job.read(before + tokens, total)
+
+
+def reads_history(profile: Profile) -> bool:
+    """Whether a bot answers over the customer's history: those that keep track of promises do."""
+    return "promises" in profile.checks
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One session, rendered and encoded."""
+
+    session: Session
+    document: Document
+    places: tuple[Place, ...]
+    encoded: Encoded
+
+
+class HistoryReader:
+    """Reads histories for one profile on one engine."""
+
+    def __init__(
+        self,
+        store: Store,
+        engine: Engine,
+        tokenizer: Tokenizer,
+        profile: Profile,
+        holdings: Holdings,
+        observer: Observer | None = None,
+    ) -> None:
+        self._store, self._engine, self._tokenizer = store, engine, tokenizer
+        self._bot, self._holdings, self._observer = profile.name, holdings, observer or Observer()
+        self._prompt = Prompt(tokenizer, profile)
+        self._lock = threading.Lock()
+        self._latest: dict[str, Read] = {}  # of the history read last: 60 sessions are more than a shelf holds
+
+    def start(self, user: str, conversation_id: str) -> ReadJob:
+        """A running job that reads all sessions of `user` for the next question in this conversation."""
+        return ReadJob(self, (user, conversation_id))
+
+    def work(self, job: ReadJob, source: tuple[str, str]) -> ReadDocument:
+        """The job's work, in the job's thread."""
+        user, conversation_id = source
+        self._close_if_over(user, conversation_id)
+        running = (conversation_id, self._store.conversation(user, conversation_id).sessions)
+        parts = [self._part(session) for session in sessions_of(self._store, user, conversation_id)]
+        closed = [part for part in parts if (part.session.conversation_id, part.session.number) != running]
+        live = [part for part in parts if (part.session.conversation_id, part.session.number) == running]
+        reads = self._read(job, closed)
+        document, places = joined(f"history of {user}", [(part.document, part.places) for part in (*closed, *live)])
+        sync_promises(self._store, user, said_in(document), places)
+        encoded = _beside([part.encoded for part in closed], [len(part.document.text) for part in closed])
+        prefix = self._prompt.prefix(encoded)
+        held = Held(f"history:{document.content_hash}", document, len(document.text.encode()), 0.0)
+        read = ReadContext(
+            Context(tuple(each.segment for each in reads)),
+            cached_tokens=sum(each.cached_tokens for each in reads),
+            seconds=sum(each.seconds for each in reads),
+            save_s=sum(each.save_s for each in reads),
+        )
+        behind = tuple(token for part in live for token in part.encoded.token_ids)
+        return ReadDocument(held, encoded, prefix, read, Citer(document, encoded), behind, places)
+
+    def _part(self, session: Session) -> _Part:
+        document, places = session_document(session)
+        return _Part(session, document, places, encode(document, self._tokenizer, anchor_tokens=ANCHOR_TOKENS))
+
+    def _read(self, job: ReadJob, closed: Sequence[_Part]) -> list[Read]:
+        """The system text and each closed session as a segment of its own."""
+        texts: list[tuple[str, Sequence[int], Sequence[int]]] = [("", self._prompt.opening, ())]
+        texts += [(part.session.conversation_id, part.encoded.token_ids, part.encoded.anchors) for part in closed]
+        total, done = sum(len(ids) for _, ids, _ in texts), 0
+        with self._lock:
+            before = self._latest
+        found: dict[str, Read] = {}
+        reads: list[Read] = []
+        for owner, ids, anchors in texts:
+            key = self._engine.key(ids, anchors)
+            if owner:
+                self._holdings.note(HISTORY, owner, [key])
+            known = before.get(key)
+            if known is not None and self._engine.store.has(key):
+                read = Read(known.segment, len(ids), 0.0)
+            else:
+                read = self._engine.read(ids, anchors, progress=partial(_told, job, done, total), cancel=job.cancelled)
+                self._observer.read(self._bot, read, 0.0)
+            found[key] = read
+            reads.append(read)
+            done += len(ids)
+        job.read(total, total)
+        with self._lock:
+            self._latest = found
+        return reads
+
+    def forget(self, key: str) -> None:
+        """Lets go of a segment that was deleted."""
+        with self._lock:
+            self._latest = {held: read for held, read in self._latest.items() if held != key}
+
+    def _close_if_over(self, user: str, conversation_id: str) -> None:
+        """Begins a new session where the customer comes back after a while, or has said much in this one."""
+        number = self._store.conversation(user, conversation_id).sessions
+        messages = self._store.messages(user, conversation_id, session_number=number)
+        if not messages or messages[-1].status == "streaming":
+            return
+        words = sum(len(self._tokenizer.text(message.content)) for message in messages)
+        long = words > self._engine.decoder.limit // LIVE_SHARE and messages[-1].role != "user"
+        if long or datetime.now(UTC) - messages[-1].created_at > IDLE:
+            self._store.start_session(user, conversation_id)
+
+
+def sessions_of(store: Store, user: str, conversation_id: str | None = None) -> list[Session]:
+    """All sessions of a user that hold messages, by time: of every conversation that is not about a document.
+
+    `conversation_id`: the conversation that goes on; its sessions come even if it is about one.
+    """
+    found: list[Session] = []
+    records = store.sessions(user)
+    for conversation in dict.fromkeys(record.conversation_id for record in records):
+        if conversation != conversation_id and store.conversation(user, conversation).document_ids:
+            continue
+        started = {each.number: each.started_at for each in records if each.conversation_id == conversation}
+        messages = store.messages(user, conversation)
+        for number, group in groupby(messages, key=lambda message: message.session):
+            found.append(Session(conversation, number, started[number], tuple(group)))
+    return sorted(found, key=lambda session: (session.started_at, session.conversation_id, session.number))
+
+
+def latest_conversation(store: Store, user: str, bot: str) -> str | None:
+    """The user's conversation with this bot that was last spoken in, of those about no document."""
+    return next((each.id for each in histories(store, user) if each.bot == bot), None)
+
+
+def histories(store: Store, user: str) -> Iterator[Conversation]:
+    """The user's conversations about no document, the last updated first; archived ones last."""
+    for archived in (False, True):
+        before: datetime | None = None
+        while page := store.conversations(user, limit=PAGE, before=before, archived=archived):
+            yield from (each for each in page if not each.document_ids)
+            before = page[-1].updated_at
+
+
+def _beside(encodings: Sequence[Encoded], chars: Sequence[int]) -> Encoded:
+    """Encodings of texts that stand one behind the other, as one."""
+    ids, offsets, anchors = array("i"), Offsets(), []
+    start = 0
+    for encoded, size in zip(encodings, chars, strict=True):
+        anchors += [len(ids) + anchor for anchor in encoded.anchors]
+        ids.extend(encoded.token_ids)
+        offsets.extend(encoded.offsets, start)
+        start += size
+    return Encoded(ids, tuple(anchors), offsets)
