@@ -101,9 +101,7 @@ class Decoder:
 
     def _check_gpu(self) -> None:
         if any(isinstance(module, Int4Linear) for module in self._model.modules()):
-            raise UnsupportedModelError(
-                "int4 weights are computed on the CPU only; choose --weights int8 or --impl cpu."
-            )
+            raise UnsupportedModelError("int4 weights are computed on the CPU only; choose int8 or --impl cpu.")
         here = self._model.device.type == "cuda"
         need, free = 0 if here else bytes_of(self._model), gpu.free_bytes("cuda")
         if need > free:  # layers spread over several GPUs would need their keys and values spread as well

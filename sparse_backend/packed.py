@@ -64,16 +64,16 @@ class Int8Linear(nn.Module):
         """The product, plus the bias."""
         if self._kernel and x.numel() <= FEW * x.shape[-1]:
             rows = x.reshape(-1, x.shape[-1]).contiguous()
-            out = torch.ops.aten._weight_int8pack_mm(rows, self.packed, self.scales)
+            out: Tensor = torch.ops.aten._weight_int8pack_mm(rows, self.packed, self.scales)
             out = out.view(*x.shape[:-1], -1)
         else:
-            out = linear(x, self.packed.to(x.dtype)) * self.scales
+            out = linear(x, self.packed.to(x.dtype) * self.scales[:, None])  # scaled first: float16 would overflow
         return out if self.bias is None else out + self.bias
 
     @property
     def count(self) -> int:
         """How many weights it holds."""
-        return self.packed.numel() + (0 if self.bias is None else self.bias.numel())
+        return int(self.packed.numel()) + (0 if self.bias is None else self.bias.numel())
 
     def unpacked(self) -> Tensor:
         """The weights that it multiplies with, float32 [N, K]."""
@@ -107,7 +107,7 @@ class Int4Linear(nn.Module):
     @property
     def count(self) -> int:
         """How many weights it holds."""
-        return 2 * self.packed.numel() + (0 if self.bias is None else self.bias.numel())
+        return 2 * int(self.packed.numel()) + (0 if self.bias is None else self.bias.numel())
 
     @staticmethod
     def takes(weight: Tensor) -> bool:
@@ -120,7 +120,7 @@ class Int4Linear(nn.Module):
             raise UnsupportedModelError("int4 weights are computed on the CPU only; choose --weights int8.")
         if x.numel() <= FEW * x.shape[-1]:
             rows = x.reshape(-1, x.shape[-1]).contiguous()
-            out = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.packed, GROUP, self.table)
+            out: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.packed, GROUP, self.table)
             out = out.view(*x.shape[:-1], -1)
         else:
             out = linear(x, self.unpacked(x.dtype))
@@ -131,19 +131,21 @@ class Int4Linear(nn.Module):
         q = _numbers(self.packed, self._block).to(dtype)
         n, k = q.shape
         scale, offset = self.table.to(dtype).permute(2, 1, 0)[..., None]
-        return ((q.view(n, -1, GROUP) - 8) * scale + offset).view(n, k)
+        weights: Tensor = ((q.view(n, -1, GROUP) - 8) * scale + offset).view(n, k)
+        return weights
 
 
 def parameters_of(model: Any) -> int:
     """How many weights a model has, packed ones included."""
-    packed = sum(module.count for module in model.modules() if isinstance(module, Int8Linear | Int4Linear))
+    packed: int = sum(module.count for module in model.modules() if isinstance(module, Int8Linear | Int4Linear))
     return packed + sum(parameter.numel() for parameter in model.parameters())
 
 
 def bytes_of(model: Any) -> int:
     """The memory of a model's weights and buffers, shared ones counted once."""
     held = {tensor.data_ptr(): tensor.nbytes for tensor in (*model.parameters(), *model.buffers())}
-    return sum(held.values())
+    total: int = sum(held.values())
+    return total
 
 
 def _block_of(packed: Tensor, q: Tensor) -> int:
