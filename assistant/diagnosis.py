@@ -15,6 +15,7 @@ from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
 from sparse_backend.gpu import chosen, missing
 from sparse_backend.kvstore import SegmentStore
+from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
 from sparse_backend.unpack import gguf_of
@@ -89,6 +90,7 @@ def _weights(name: str) -> str:
 
 
 def _dtype(name: str) -> str:
+    parse_dtype(name)
     best = best_dtype()
     return name if name == best else f"{name} ({best} is what this CPU computes fastest)"
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 from assistant.bot import Bot
 from assistant.chat import Chat
 from assistant.extractive import SpanBot
@@ -21,6 +19,7 @@ from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.config import UnsupportedModelError
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
+from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
 from sparse_backend.span_engine import SpanEngine
@@ -29,15 +28,14 @@ from sparse_backend.unpack import ensure_unpacked_file, gguf_of
 from storage import Conversation, DocumentRecord, Store
 
 EMBEDDED = "embedded"
-DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
     """What the user may set.
 
-    `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: a key of DTYPES; `weights`: exact, int8 or int4;
-    `level` “auto” follows the model, see `chosen_level`.
+    `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
+    `parse_weights`; `level` “auto” follows the model, see `chosen_level`.
     """
 
     data_dir: Path
@@ -60,7 +58,7 @@ class Service:
         self.profile = profile_named(options.bot)
         level = chosen_level(options)
         preset(options.pattern, level)  # a wrong name must not cost the loading of a model
-        impl, dtype, weights = chosen(options.impl), dtype_named(options.dtype), parse_weights(options.weights)
+        impl, dtype, weights = chosen(options.impl), parse_dtype(options.dtype), parse_weights(options.weights)
         data = options.data_dir
         self.store = Store.open(data)
         embedded = options.model == EMBEDDED
@@ -131,13 +129,6 @@ def model_source(model: str, models: Path) -> tuple[str, str]:
     if gguf := gguf_of(model):
         return gguf.stem, str(ensure_unpacked_file(gguf, models))
     return Path(model).name, model
-
-
-def dtype_named(name: str) -> torch.dtype:
-    """The type to compute in; raises UnsupportedModelError that lists the choices."""
-    if name not in DTYPES:
-        raise UnsupportedModelError(f"There is no dtype “{name}”; choose one of auto, {', '.join(DTYPES)}.")
-    return DTYPES[name]
 
 
 def chosen_level(options: ServiceOptions) -> str:

@@ -12,11 +12,12 @@ from typing import Any
 from assistant.lint import findings
 from assistant.listing import cost_sentence, listing, outline
 from assistant.reading import ReadState
-from assistant.service import ServiceOptions, chosen_level, dtype_named, model_source
+from assistant.service import ServiceOptions, chosen_level, model_source
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, PartCache, encode, load
 from sparse_backend import BackendError
 from sparse_backend.estimate import estimate
+from sparse_backend.loading import parse_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def cost(folder: str, encoded: Encoded, options: ServiceOptions) -> str:
             len(encoded.anchors),
             pattern=options.pattern,
             level=chosen_level(options),
-            dtype=dtype_named(options.dtype),
+            dtype=parse_dtype(options.dtype),
         )
     except BackendError as error:
         return str(error)

@@ -19,6 +19,15 @@ from sparse_backend.model import KINDS, NAME, Decoder, register
 from sparse_backend.packed import FORMAT, Weights, pack
 from sparse_backend.proof import examine, first_line
 
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
+
+
+def parse_dtype(name: str) -> torch.dtype:
+    """The type to compute in; raises UnsupportedModelError that lists the choices."""
+    if name not in DTYPES:
+        raise UnsupportedModelError(f"There is no dtype “{name}”; choose one of auto, {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
 
 def load_decoder(
     name: str, folder: str, dtype: torch.dtype, fingerprints: Path, weights: Weights = Weights.EXACT

@@ -138,7 +138,8 @@ class Int4Linear(nn.Module):
 def parameters_of(model: Any) -> int:
     """How many weights a model has, packed ones included."""
     packed: int = sum(module.count for module in model.modules() if isinstance(module, Int8Linear | Int4Linear))
-    return packed + sum(parameter.numel() for parameter in model.parameters())
+    exact: int = sum(parameter.numel() for parameter in model.parameters())
+    return packed + exact
 
 
 def bytes_of(model: Any) -> int:

@@ -12,17 +12,21 @@ import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers.utils import logging as transformers_logging
 
 from sparse_backend.atomic import writer_alive
 from sparse_backend.config import ModelNotFoundError, UnsupportedModelError
 from sparse_backend.hashes import file_hashes
 
-TABLES = ("rope_freqs.", "rope_factors_")  # tensors with factors of the rotary frequencies
+TABLES = ("rope_freqs.", "rope_factors_")  # tensors with divisors of the rotary frequencies
+LLAMA3 = {"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0}  # as every Llama 3.1 to 3.3 has it
+LLAMA3_TRAINED = 8192  # tokens, before the stretching
 
 logger = logging.getLogger(__name__)
 
@@ -83,7 +87,7 @@ def convert(gguf: Path, folder: Path) -> None:
     """Writes config, tokenizer and bf16 weights of `gguf` to `folder`; raises UnsupportedModelError."""
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # slow to import, needed once
 
-    told = _checked(gguf)
+    told, divisors = _checked(gguf)
     options: dict[str, Any] = {"gguf_file": gguf.name}
     try:
         with _quiet():
@@ -98,14 +102,38 @@ def convert(gguf: Path, folder: Path) -> None:
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RuntimeError, NotImplementedError) as error:
         raise _refused(gguf, f"transformers cannot unpack its architecture “{told}”") from error
     _complete(gguf, model, loading)
+    if divisors is not None:
+        model.config.rope_parameters = _llama3(gguf, model.config, divisors)
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config  # the saved weights are plain bf16
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
-def _checked(gguf: Path) -> str:
-    """The architecture that the file names; raises UnsupportedModelError for what would be lost in unpacking."""
+def _llama3(gguf: Path, config: Any, divisors: Tensor) -> dict[str, Any]:
+    """The settings whose frequencies are the plain ones over `divisors` [D / 2]; UnsupportedModelError if none are.
+
+    llama.cpp keeps Llama 3's stretched positions only as this table, which transformers leaves out.
+    """
+    from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
+
+    theta = config.rope_parameters["rope_theta"]
+    factor = float(divisors.max())
+    made = {**LLAMA3, "factor": factor, "original_max_position_embeddings": LLAMA3_TRAINED, "rope_theta": theta}
+    plain = theta ** -(torch.arange(len(divisors)) / len(divisors))
+    tried = deepcopy(config)
+    tried.rope_parameters = made
+    stretched, _ = ROPE_INIT_FUNCTIONS["llama3"](tried, "cpu")
+    if stretched.shape != divisors.shape or not torch.allclose(stretched, plain / divisors, rtol=1e-4, atol=0):
+        raise _refused(gguf, "its positions are stretched by a table that is not Llama 3's")
+    return made
+
+
+def _checked(gguf: Path) -> tuple[str, Tensor | None]:
+    """The architecture that the file names, and its divisors of rotary frequencies if it is a Llama.
+
+    Raises UnsupportedModelError for what would be lost in unpacking.
+    """
     from gguf import GGUFReader
 
     with gguf.open("rb") as stream:
@@ -114,20 +142,20 @@ def _checked(gguf: Path) -> str:
     try:
         reader = GGUFReader(gguf)
         fields = {key: field.contents() for key, field in reader.fields.items()}
-        tensors = [tensor.name for tensor in reader.tensors]
+        tables = {tensor.name: tensor.data for tensor in reader.tensors if tensor.name.startswith(TABLES)}
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, MemoryError) as error:
         raise _refused(gguf, "it is damaged") from error
     architecture = str(fields.get("general.architecture"))
     if int(fields.get("split.count") or 1) > 1:
         raise _refused(gguf, "it is one part of several; merge them first (llama-gguf-split --merge)")
     scaling = fields.get(f"{architecture}.rope.scaling.type", "none")
-    table = next((name for name in tensors if name.startswith(TABLES)), None)
-    if table or scaling not in ("none", ""):
-        what = f"the table {table}" if table else f"“{scaling}”"
+    divisors = tables.pop("rope_freqs.weight", None) if architecture == "llama" else None
+    if tables or scaling not in ("none", ""):
+        what = f"the table {next(iter(tables))}" if tables else f"“{scaling}”"
         raise _refused(gguf, f"its positions are stretched by {what}, which transformers does not read from GGUF")
     if "tokenizer.ggml.model" not in fields:
         raise _refused(gguf, "it has no tokenizer")
-    return architecture
+    return architecture, None if divisors is None else torch.from_numpy(divisors.astype("float32"))
 
 
 def _complete(gguf: Path, model: Any, loading: dict[str, Any]) -> None:

@@ -81,9 +81,24 @@ def test_architectures_that_cannot_be_unpacked_are_refused_by_name(model: Any, t
 
 def test_what_would_be_lost_is_refused(model: Any, tmp_path: Path) -> None:
     table = np.ones(4, np.float32)
-    refused(write(tmp_path / "table.gguf", model, rope_freqs__weight=table), "rope_freqs.weight")
+    refused(write(tmp_path / "table.gguf", model, rope_freqs__weight=2 * table), "not Llama 3's")
+    refused(write(tmp_path / "long.gguf", model, rope_factors_long__weight=table), "rope_factors_long.weight")
     refused(write(tmp_path / "yarn.gguf", model, rope__scaling__type="yarn"), "stretched by “yarn”")
     refused(write(tmp_path / "part.gguf", model, split__count=3), "one part of several")
+
+
+def test_the_stretched_positions_of_llama_3_are_read_from_their_table(tmp_path: Path) -> None:
+    """The table as llama.cpp's converter writes it: plain frequencies over stretched ones."""
+    rope = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0}
+    rope |= {"original_max_position_embeddings": 8192, "rope_theta": 500_000.0}
+    model = build(llama(vocab_size=TOKENS, head_dim=16, rope_parameters=rope, max_position_embeddings=131_072))
+    stretched = model.model.rotary_emb.inv_freq
+    table = (500_000.0 ** -(torch.arange(8) / 8) / stretched).numpy()
+    assert len(set(table.round(3))) > 2
+    path = write(tmp_path / "llama3.gguf", model, rope_freqs__weight=table.astype(np.float32))
+    decoder = load_decoder("tiny", str(ensure_unpacked_file(path, tmp_path / "models")), torch.float32, tmp_path / "f")
+    assert decoder.limit == 131_072
+    assert torch.allclose(decoder.model.model.rotary_emb.inv_freq, stretched, rtol=1e-5)
 
 
 def test_missing_tensors_are_not_made_up(model: Any, tmp_path: Path) -> None:
