@@ -85,8 +85,7 @@ def _weights(name: str) -> str:
     kind = parse_weights(name)
     if kind is Weights.EXACT:
         return "exact: as the model's files hold them"
-    where = "on the CPU only" if kind is Weights.INT4 else "on CPU and GPU"
-    return f"{kind.value}: linear layers packed when the model is loaded, computed by torch's kernels {where}"
+    return f"{kind.value}: linear layers packed when the model is loaded, computed by torch's kernels on the CPU only"
 
 
 def _dtype(name: str) -> str:

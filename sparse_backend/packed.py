@@ -1,4 +1,4 @@
-"""Weights of linear layers in 8 or 4 bits, computed by torch's own kernels.
+"""Weights of linear layers in 8 or 4 bits, computed on the CPU by torch's own kernels.
 
 int8: one scale an output row, round to nearest. int4: groups of 32 along a row, each with a scale and an offset; layers
 whose shape its kernel does not take are packed in int8, as is the output head. Few rows (decoding) go through torch's
@@ -81,7 +81,7 @@ class Int8Linear(nn.Module):
 
 
 class Int4Linear(nn.Module):
-    """x [..., K] -> [..., N] on the CPU: `packed` uint8 [N, K / 2] as torch's kernel wants it, `table` [K / 32, N, 2].
+    """x [..., K] -> [..., N]: `packed` uint8 [N, K / 2] as torch's kernel wants it, `table` [K / 32, N, 2].
 
     A weight is (q - 8) * scale + offset with q in 0 … 15.
     """
@@ -116,8 +116,6 @@ class Int4Linear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The product, plus the bias."""
-        if x.device.type != "cpu":
-            raise UnsupportedModelError("int4 weights are computed on the CPU only; choose --weights int8.")
         if x.numel() <= FEW * x.shape[-1]:
             rows = x.reshape(-1, x.shape[-1]).contiguous()
             out: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.packed, GROUP, self.table)
@@ -133,6 +131,11 @@ class Int4Linear(nn.Module):
         scale, offset = self.table.to(dtype).permute(2, 1, 0)[..., None]
         weights: Tensor = ((q.view(n, -1, GROUP) - 8) * scale + offset).view(n, k)
         return weights
+
+
+def is_packed(model: Any) -> bool:
+    """Whether some of the model's layers are packed."""
+    return any(isinstance(module, Int8Linear | Int4Linear) for module in model.modules())
 
 
 def parameters_of(model: Any) -> int:

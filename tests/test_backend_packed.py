@@ -130,3 +130,8 @@ def test_unknown_kinds_list_the_choices() -> None:
     assert parse_weights("int8") is Weights.INT8
     with pytest.raises(UnsupportedModelError, match="“int2”; choose one of exact, int8, int4"):
         parse_weights("int2")
+
+
+def test_packed_weights_are_refused_on_a_gpu(folder: Path) -> None:
+    with pytest.raises(UnsupportedModelError, match="on the CPU only; choose --weights exact or --impl cpu"):
+        load(folder, Weights.INT8).to("cuda")
