@@ -5,7 +5,7 @@ whose shape its kernel does not take are packed in int8, as is the output head. 
 weight-only kernels, which read a half or a quarter of the memory; many rows (reading) are multiplied with the weights
 unpacked for that one product, which is faster there. Both give the same product up to rounding.
 
-The existing libraries were measured first, without compilation: on a CPU they decoded slower packed than in bf16.
+Libraries were measured first, without compilation: none that ran on this CPU decoded faster packed than in bf16.
 """
 
 from __future__ import annotations
