@@ -109,7 +109,7 @@ class Engine:
         return effective(self.schedule, n, self.options.impl.device)
 
     def pattern_for(self, n: int) -> str:
-        """The name of the pattern with which n tokens are read, for receipts: “dense” for short texts."""
+        """The pattern with which n tokens are read, for receipts: “dense” for short texts."""
         return "dense" if self.schedule_for(n).covers(n) else self.options.pattern
 
     def read(
