@@ -22,11 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ingest import IngestError  # imported late: `--help` and wrong flags answer at once
 
     try:
-        if options.command == "read":
-            return read(options)
-        return {"serve": serve, "ask": ask, "history": history, "doctor": doctor, "eval": evaluate}[options.command](
-            options
-        )
+        commands = {"serve": serve, "read": read, "ask": ask, "history": history, "doctor": doctor, "eval": evaluate}
+        return commands[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -216,7 +213,8 @@ def service_options(options: argparse.Namespace) -> Any:
         level=options.level,
         profiles=Path(options.profiles).expanduser() if options.profiles else None,
         impl=options.impl,
-        dtype=best_dtype(),
+        dtype=best_dtype() if options.dtype == "auto" else options.dtype,
+        weights=options.weights,
         limits=limits(),
     )
 
@@ -232,7 +230,7 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _PATTERN, _LEVEL, _IMPL, …)."""
+    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _WEIGHTS, _DTYPE, _PATTERN …)."""
     commands = ("serve", "read", "ask", "history", "eval", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
@@ -297,7 +295,9 @@ def history_flags(command: argparse.ArgumentParser) -> None:
 def shared_flags(command: argparse.ArgumentParser) -> None:
     """The flags that every command knows."""
     command.add_argument("--data-dir", default=env("DATA_DIR", str(HOUSE / "data")))
-    command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id or local Hugging Face folder")
+    command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id, local folder or GGUF file")
+    command.add_argument("--weights", default=env("WEIGHTS", "exact"), help="exact, int8 or int4")
+    command.add_argument("--dtype", default=env("DTYPE", "auto"), help="auto, bfloat16, float16 or float32")
     command.add_argument("--bot", default=env("BOT", "legal"), help="legal, code, support, or one of --profiles")
     command.add_argument("--profiles", default=env("PROFILES", ""), metavar="DIR", help="a folder of your own bots")
     command.add_argument("--pattern", default=env("PATTERN", ""), help="the bot's own, else headers")

@@ -25,6 +25,7 @@ from ingest import Encoded, IngestError, encode
 from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine, Read
 from sparse_backend.segment import Context, Segment
 from sparse_backend.span_engine import SpanEngine
+from storage import StorageError
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
 Source = Sequence[Path] | Held | str  # files and folders, a parsed document, or the id of one in the library
@@ -225,7 +226,7 @@ class ReadJob:
         try:
             self._result = reader.work(self, source)
             self._end("done")
-        except (IngestError, BackendError, AssistantError) as error:
+        except (IngestError, BackendError, AssistantError, StorageError) as error:
             self._error = error
             stopped = isinstance(error, Cancelled) or self.cancelled()
             self._end("cancelled" if stopped else "failed", str(error))
