@@ -131,8 +131,10 @@ class Chat:
     def _answered(self, user: str, conversation_id: str, asked: Message) -> Repeated | None:
         """What this very question got before. Raises BusyError while its answer still grows."""
         for message in self._store.messages(user, conversation_id):
-            if message.parent != asked.seq or message.role == "user":
+            if message.seq <= asked.seq:
                 continue
+            if message.role == "user":  # what follows answers another question
+                break
             if message.status == "streaming":
                 raise BusyError("This question is being answered already; wait for its answer.")
             if message.status in ("complete", "stopped"):

@@ -21,7 +21,7 @@ _ROLES = {"user": "customer", "assistant": "bot", "agent": "agent"}
 _DATE = r"\d{1,2} [A-Z][a-z]+ \d{4}"
 _TITLE = re.compile(rf"^Session (?:(?P<number>\d+) of \d+ — |of )(?P<at>{_DATE}, \d\d:\d\d) UTC")
 _MESSAGE = re.compile(
-    rf"^\[(?P<number>\d+)\] (?P<role>Customer|Agent|Bot)(?: (?P<author>[^\n]*?))?"
+    rf"^\[(?P<number>\d+)\] (?P<role>Customer|Agent|Bot)(?: (?P<author>[^\n]*?))??"
     rf"(?: \((?P<when>(?:{_DATE}, )?\d\d:\d\d)\))?(?P<note>, internal note)?:(?: |$)",
     re.MULTILINE,
 )
