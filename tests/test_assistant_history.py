@@ -14,10 +14,12 @@ from assistant.bot import Finished
 from assistant.errors import AssistantError
 from assistant.history import latest_conversation, sessions_of
 from assistant.history_text import joined, message_document, place_of, session_document
+from assistant.listing import timing_sentence
 from assistant.reading import ReadDocument
 from assistant.receipts import setting
 from assistant.service import Service
 from assistant.sessions import said_in, session_label
+from assistant.web.desk import Desk
 from storage import AnswerRecord, NotFoundError, Store
 from tests.fakes import ScriptedEngine, contract, tokenizer
 from tests.history_house import SESSIONS, imported, service
@@ -230,3 +232,44 @@ def test_erasing_and_purging_remove_files_and_segments(house: Service, tmp_path:
     house.store.delete_conversation("bob", talk)
     removed = house.purge(datetime.now(UTC) + timedelta(days=31))
     assert removed.conversations == (talk,) and house.engine.store.usage()[0] == 1  # type: ignore[union-attr]
+
+
+def test_beyond_the_trained_range_the_receipt_says_what_was_looked_at(tmp_path: Path) -> None:
+    """The real engine on the tiny model, which was trained for 1,024 tokens."""
+    sessions = [
+        {
+            "started_at": f"2024-{month:02}-{day:02}T09:00:00Z",
+            "messages": [
+                {"role": "customer", "content": f"Call {month}.{day}: the pump hums again and leaks oil on the floor."},
+                {"role": "agent", "content": f"Noted under number {month * 100 + day}; the lamp stays on until then."},
+            ],
+        }
+        for month in range(1, 6)
+        for day in range(1, 5)
+    ]
+    house = service(tmp_path / "data")
+    talk = imported(house.store, sessions=sessions).conversation.id
+    document = read(house, talk)
+    assert len(document.read.segment) > house.engine.decoder.limit
+    record = ask(house, talk, "What does the pump do?")
+    assert setting(record, "exact") == "no"
+    assert 0 < int(setting(record, "looked_at")) < int(setting(record, "context_tokens"))
+    assert "Beyond the model's trained range" in timing_sentence(record)
+    assert record.tokens == record.tokens_read == len(document.encoded.token_ids)
+    assert (setting(record, "sessions"), setting(record, "messages")) == ("20", "40")
+    house.store.close()
+
+
+# -- the page ------------------------------------------------------------------------------
+
+
+def test_the_page_answers_over_a_history_and_shows_the_cited_message(house: Service, engine: ScriptedEngine) -> None:
+    talk = imported(house.store).conversation.id
+    desk = Desk(house)
+    engine.says = "You told us: “The serial number is PX-4417.”"
+    last = list(desk.ask("ann", talk, "What is my serial number?"))[-1]
+    assert last.viewer and "<mark" in last.viewer and "PX-4417" in last.viewer
+    assert last.sources and "session of 3 May 2025, message 1" in last.sources
+    last = list(desk.ask("ann", talk, "I want to talk to a person"))[-1]
+    assert last.status and "A person was asked to take over" in last.status
+    assert last.chat and "colleague" in str(last.chat[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -22,10 +23,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant import webhook as module
-from assistant.webhook import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Courier, new_client, pause_after
+from assistant.webhook import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, Courier, new_client, pause_after, start_courier
 from assistant.webhook_address import AddressError, Guard
 from assistant.webhook_sign import new_secret, verify
-from storage import StorageError
+from storage import StorageError, Store
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SECRET = new_secret()
@@ -179,6 +180,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 
 
 def test_nobody_there_is_a_failure_without_content(receiver: Receiver) -> None:
+    receiver.server.shutdown()  # closed under a running server, its socket may still accept
     receiver.server.server_close()
     box = Box([Event(7, receiver.url, body='{"secret": "words"}')])
     courier(box).deliver_due()
@@ -360,3 +362,24 @@ def test_all_attempts_together_take_about_a_day() -> None:
 def test_the_client_follows_nothing_and_reads_no_environment() -> None:
     with new_client() as client:
         assert not client.follow_redirects and not client.trust_env
+
+
+def test_a_courier_of_a_store_delivers_a_hand_off(tmp_path: Path, receiver: Receiver) -> None:
+    store = Store.open(tmp_path)
+    organisation = store.accounts.create_organisation("Acme", organisation_id="acme")
+    store.accounts.add_user("acme", "boss", role="admin")
+    store.accounts.configure("boss", replace(organisation, webhook_url=receiver.url), webhook_secret=SECRET)
+    talk = store.create_conversation("boss", "support", "t").id
+    store.hand_offs.request("boss", talk, "person", "{}")
+    stop = start_courier(store, ["127.0.0.1"])
+    try:
+        end = time.monotonic() + 20
+        while not store.outbox.counts()["delivered"]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+    finally:
+        stop.set()
+    assert len(receiver.got) == 1
+    with pytest.raises(AddressError):
+        start_courier(store, ["everywhere"])
+    store.close()
