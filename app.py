@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, eval, doctor; the only reader of the environment."""
+"""Unabridged on the command line: serve (default), read, ask, eval, key, doctor; the only reader of the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "read":
             return read(options)
-        return {"serve": serve, "ask": ask, "doctor": doctor, "eval": evaluate}[options.command](options)
+        return {"serve": serve, "ask": ask, "doctor": doctor, "eval": evaluate, "key": key}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -214,6 +214,25 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def key(options: argparse.Namespace) -> int:
+    """`key --user U`: a new API key, shown this once; `--revoke ID` ends one."""
+    from assistant.keys import ensure_user, issue_key
+    from storage import Store
+
+    store = Store.open(Path(options.data_dir).expanduser())
+    try:
+        if options.revoke:
+            print(f"Revoked: {store.accounts.revoke_key(options.user, options.revoke).id}")
+            return 0
+        ensure_user(store, options.user, options.role)
+        secret, known = issue_key(store, options.user, options.name, days=options.days)
+        print(secret)
+        print(f"This is shown once. To end it: app.py key --user {options.user} --revoke {known.id}", file=sys.stderr)
+    finally:
+        store.close()
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`doctor`: what this machine has and what will be used."""
     from assistant.diagnosis import diagnose
@@ -259,14 +278,21 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS)."""
-    commands = ("serve", "read", "ask", "eval", "doctor")
+    commands = ("serve", "read", "ask", "eval", "key", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
     sub = parser.add_subparsers(dest="command", required=True)
     for name, text in zip(
         commands,
-        ("web app", "parse only", "ask on the terminal", "score answers on a document", "what this machine has"),
+        (
+            "web app and HTTP API",
+            "parse only",
+            "ask on the terminal",
+            "score answers on a document",
+            "a new API key",
+            "what this machine has",
+        ),
         strict=True,
     ):
         command = sub.add_parser(name, help=text, description=text)
@@ -289,6 +315,12 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name in ("read", "ask", "eval"):
             command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
             command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
+        if name == "key":
+            command.add_argument("--user", required=True)
+            command.add_argument("--role", default="member", choices=("member", "agent", "admin"), help="of a new user")
+            command.add_argument("--name", default="", help="what the key is for")
+            command.add_argument("--days", type=int, metavar="N", help="valid so long; for ever unless given")
+            command.add_argument("--revoke", metavar="ID")
         if name == "serve":
             command.add_argument("--host", default=env("HOST", "127.0.0.1"))
             command.add_argument("--port", type=int, default=int(env("PORT", "7860")))
