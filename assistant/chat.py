@@ -155,6 +155,12 @@ class Chat:
         job = self._jobs.get(conversation_id)
         return job if job and job.running else None
 
+    @property
+    def running(self) -> list[AnswerJob]:
+        """All answers that grow now."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.running]
+
 
 @dataclass(eq=False)
 class AnswerJob:

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from assistant.bot import Bot
-from assistant.chat import Chat
+from assistant.chat import AnswerJob, Chat
 from assistant.extractive import SpanBot
 from assistant.library import Held, Library
 from assistant.observer import Observers
@@ -88,6 +88,13 @@ class Service:
             if served is None:
                 served = self._served[name] = self._serve(profile_named(name))
             return served
+
+    @property
+    def answering(self) -> list[AnswerJob]:
+        """All answers that grow now, of all bots."""
+        with self._serving:
+            served = list(self._served.values())
+        return [job for each in served for job in each.chat.running]
 
     def _serve(self, profile: Profile) -> ServedBot:
         engine, remember = self.engine, self.options.model != EMBEDDED

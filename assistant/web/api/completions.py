@@ -46,6 +46,8 @@ async def complete(
     The model is one of the bots. Clients may send all that was said each time, as OpenAI's API wants it: a history
     that a stored conversation says goes on in that conversation. The same Idempotency-Key gives the same answer.
     """
+    if state.closing:
+        raise Problem(503, "The server is about to end; ask again in a moment.", "ending", headers={"Retry-After": "5"})
     state.answers.hit(who.user)
     asked = understand(body, vocabulary(state.service))
     await run_in_threadpool(state.service.bot, asked.bot)
