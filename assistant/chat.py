@@ -146,6 +146,7 @@ class Chat:
             if running and running.running:
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
             job = AnswerJob(self, user, conversation_id, question, document, read_now, options, asked)
+            self._jobs = {key: each for key, each in self._jobs.items() if each.running}  # the others hold documents
             self._jobs[conversation_id] = job
             job.begin()  # within the lock: a job that has not begun does not count as running
         return job

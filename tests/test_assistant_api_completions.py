@@ -169,6 +169,15 @@ def test_what_cannot_be_served_is_refused_in_one_sentence(
     assert words in error["message"] and error["message"].endswith(".")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b'"text"', b'{"model": NaN}', b'{"model": "\\ud800"}'],
+)
+def test_bodies_that_are_no_request_are_refused(ann: Person, body: bytes) -> None:
+    response = ann.call("POST", CHAT, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 400 and response.json()["error"]["type"] == "invalid_request_error"
+
+
 def test_questions_that_miss_something_are_refused(ann: Person) -> None:
     file_id = ann.upload()
     assert ann.ask("  ", file_id).json()["error"]["code"] == "empty_question"
@@ -187,7 +196,9 @@ def test_questions_that_miss_something_are_refused(ann: Person) -> None:
     )
 
 
-def test_a_failed_answer_is_an_error_in_either_form(ann: Person, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_answer_is_an_error_in_either_form(
+    ann: Person, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     file_id = ann.upload()
     secret = "the secret words of a document"
 
@@ -195,7 +206,10 @@ def test_a_failed_answer_is_an_error_in_either_form(ann: Person, house: House, m
         raise RuntimeError(secret)
 
     monkeypatch.setattr(house.engine, "ask", fail)
-    response = ann.ask("What?", file_id)
+    response = ann.ask("What?", file_id, headers={"X-Request-ID": "failing"})
+    (told,) = [record for record in caplog.records if record.name == "unabridged.answers"]
+    assert told.__dict__["request_id"] == "failing" and told.__dict__["error"] == "RuntimeError"
+    assert secret not in str(told.__dict__)
     assert response.status_code == 500 and response.json()["error"]["type"] == "server_error"
     assert secret not in response.text
     last = events(ann.ask("What?", file_id, stream=True).text)[-1]

@@ -54,7 +54,7 @@ async def complete(
     leave = state.answering.enter(who.user)
     try:
         document_id = await run_in_threadpool(_document_id, state, who.user, asked)
-        exchange = Exchange(state, who.user, asked, document_id, idempotency_key)
+        exchange = Exchange(state, who.user, asked, document_id, idempotency_key, request.state.request_id)
         state.keep(asyncio.create_task(exchange.run(leave)))
     except BaseException:
         leave()

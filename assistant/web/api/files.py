@@ -75,8 +75,12 @@ def delete_file(state: State, who: Who, file_id: Text) -> Deleted:
 
     409 while conversations use it: delete those first.
     """
-    if not state.uploads.drop(who.user, file_id):
+    dropped = state.uploads.drop(who.user, file_id)
+    try:
         state.service.forget(who.user, file_id)
+    except NotFoundError:  # an upload that was not read yet
+        if not dropped:
+            raise NotFoundError("There is no such file.") from None
     return Deleted(id=file_id, object="file")
 
 
