@@ -6,11 +6,12 @@ import base64
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api_house import ANSWER, House, Person, ann, bob, house, question_body
+from tests.api_house import ANSWER, House, Person, ann, bob, house, house_in, question_body
 from tests.fakes import CONTRACT
 
 __all__ = ["ann", "bob", "house"]  # fixtures
@@ -233,3 +234,30 @@ def test_a_second_question_waits_for_the_first_and_stop_ends_it(ann: Person, hou
     assert found[0]["unabridged"]["finish"] == "cancelled" and found[0]["choices"][0]["finish_reason"] == "stop"
     assert ann.call("GET", f"/v1/conversations/{talk}/messages").json()["data"][-1]["status"] == "stopped"
     assert ann.call("POST", f"/v1/conversations/{talk}/stop").json()["stopped"] is False
+
+
+def test_the_same_request_after_a_restart_gets_the_stored_answer(tmp_path: Path) -> None:
+    headers, history = {"Idempotency-Key": "across"}, []
+    with house_in(tmp_path) as first:
+        first.engine.says = ANSWER
+        ann = first.person()
+        file_id = ann.upload()
+        before = ann.ask("What is the fee?", file_id, headers=headers).json()
+        store = first.service.store
+        broken = store.create_conversation(ann.user, "legal", "deal.txt", (file_id,))
+        store.append(ann.user, broken.id, "user", "And the term?", idempotency_key="broken")
+        answer = store.begin_answer(ann.user, broken.id)
+        assert answer.id is not None
+        store.finish_answer(ann.user, answer.id, "It ru", "broken", None)  # as the next start marks it
+    with house_in(tmp_path) as second:
+        second.engine.says = "It runs for five (5) years."
+        ann = Person(ann.user, ann.key, second.client)
+        after = ann.ask("What is the fee?", file_id, headers=headers).json()
+        assert after["id"] == before["id"] and after["choices"] == before["choices"]
+        assert after["unabridged"]["citations"] == before["unabridged"]["citations"]
+        assert second.engine.asked == []
+        body = {"model": "legal", "conversation": broken.id, "messages": [{"role": "user", "content": "And the term?"}]}
+        for _ in range(2):  # an answer that broke off is no answer: it is asked anew, once
+            history.append(ann.call("POST", CHAT, json=body, headers={"Idempotency-Key": "broken"}).json())
+        assert history[0]["choices"][0]["message"]["content"] == second.engine.says
+        assert history[0]["id"] == history[1]["id"] and len(second.engine.asked) == 1
