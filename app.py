@@ -261,7 +261,8 @@ def service_options(options: argparse.Namespace) -> Any:
         pattern=options.pattern,
         level=options.level,
         impl=options.impl,
-        dtype=best_dtype(),
+        dtype=best_dtype() if options.dtype == "auto" else options.dtype,
+        weights=options.weights,
         limits=limits(),
     )
 
@@ -277,7 +278,7 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
-    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _PATTERN, _LEVEL, _IMPL, _HOST, _PORT, _USERS)."""
+    """Flags over environment: UNABRIDGED_DATA_DIR, _MODEL, _WEIGHTS, _DTYPE, _PATTERN, _LEVEL, _IMPL, _HOST …"""
     commands = ("serve", "read", "ask", "eval", "key", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
@@ -331,7 +332,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
 def shared_flags(command: argparse.ArgumentParser) -> None:
     """The flags that every command knows."""
     command.add_argument("--data-dir", default=env("DATA_DIR", str(HOUSE / "data")))
-    command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id or local Hugging Face folder")
+    command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id, local folder or GGUF file")
+    command.add_argument("--weights", default=env("WEIGHTS", "exact"), help="exact, int8 or int4")
+    command.add_argument("--dtype", default=env("DTYPE", "auto"), help="auto, bfloat16, float16 or float32")
     command.add_argument("--bot", default="legal")
     command.add_argument("--pattern", default=env("PATTERN", "headers"))
     command.add_argument("--level", default=env("LEVEL", "auto"), help="auto, faithful, balanced or fast")

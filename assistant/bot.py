@@ -14,9 +14,11 @@ from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
 from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
+from assistant.quoting import Quoting, settled, without_headers
 from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
+from sparse_backend.constrain import Constraint
 from sparse_backend.schemas import GrammarConstraint
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.stops import StopStrings
@@ -63,6 +65,7 @@ class Bot:
         self.profile = profile
         self._tokenizer = tokenizer
         self._prompt = Prompt(tokenizer, profile)
+        self._quoting: Quoting | None = None  # made at the first question: it reads the whole vocabulary
         self._checks: WeakKeyDictionary[Citer, AnswerChecks] = WeakKeyDictionary()  # by the document's own citer
 
     def answer(
@@ -87,10 +90,10 @@ class Bot:
             stop_ids=self._tokenizer.stop_ids,
             max_new_tokens=options.max_new_tokens or self.profile.max_new_tokens,
             sampling=options.sampling,
-            constraint=self._constraint(options),
+            constraint=self._constraint(document, options),
             cancel=lambda: stops.stopped_by is not None or (cancel is not None and cancel()),
         )
-        text = ""
+        text = shown = ""
         try:
             while True:
                 try:
@@ -99,16 +102,22 @@ class Bot:
                     text += stops.finish()
                     yield self._finished(document, question, _ended(stop.value, stops), text, options)
                     return
-                if stops.stopped_by is None and (piece := stops.feed(token)):
-                    text += piece
-                    yield Delta(text)
+                if stops.stopped_by is None:
+                    text += stops.feed(token)
+                    grown = text if options.schema else settled(text)
+                    if grown != shown:
+                        shown = grown
+                        yield Delta(shown)
         finally:
             generator.close()
 
-    def _constraint(self, options: AnswerOptions) -> GrammarConstraint | None:
-        if not options.schema:
-            return None
-        return GrammarConstraint(self._tokenizer.vocabulary(self._engine.decoder.vocabulary), options.schema)
+    def _constraint(self, document: ReadDocument, options: AnswerOptions) -> Constraint | None:
+        """Holds the whole answer to a schema, or else its block quotes to the document's words."""
+        if options.schema:
+            return GrammarConstraint(self._tokenizer.vocabulary(self._engine.decoder.vocabulary), options.schema)
+        if self._quoting is None:
+            self._quoting = Quoting(self._tokenizer, self._engine.decoder.vocabulary)
+        return self._quoting.constraint([(document.read.segment.key, document.encoded.token_ids)])
 
     def _finished(
         self, document: ReadDocument, question: str, answer: Answer, text: str, options: AnswerOptions
@@ -128,7 +137,7 @@ class Bot:
         doubted = checked.refuted or (bool(proof.unverified) and "quotes" in self.profile.checks)
         facts = "" if options.schema else "\n".join(f"- {fact}" for fact in checked.facts)  # JSON stays JSON
         return Finished(
-            text="\n\n".join(filter(None, (text, facts))),
+            text="\n\n".join(filter(None, (text if options.schema else without_headers(text), facts))),
             citations=citations,
             supported=silent or (bool(citations) and not doubted),
             unverified=(*proof.unverified, *checked.unverified),

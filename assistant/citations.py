@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.passages import LiteralIndex, passage_at, passages
+from assistant.quoting import BlockQuote, split_quotes
 from assistant.sessions import session_label
 from ingest import Document, Encoded
 from storage import CitationRecord
@@ -193,12 +194,38 @@ class Citer:
     def prove(self, answer: str, question: str, evidence: Mass) -> Proof:
         """Citations for `answer`. `evidence` [document tokens]: attention mass while it was generated."""
         attention = self._attention(evidence)
-        quotes, unverified = self._quotes(answer, attention)
-        chosen = list(quotes)
-        if not quotes:
-            chosen += self._passages_for(answer, question, attention)
+        said, blocks = split_quotes(answer)
+        quotes, unverified = self._quotes(said, attention)
+        placed = [place for block in blocks if (place := self._place(block, attention))]
+        lost = tuple(block.quote for block in blocks if not self._index.find(block.quote))
+        chosen = [*placed, *quotes]
+        if not chosen:
+            chosen += self._passages_for(said, question, attention)
         citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
-        return Proof(citations, bool(citations), unverified)
+        backed = not placed or bool(quotes) or any(self._backs(said, question, start) for start, *_ in placed)
+        return Proof(citations, bool(citations) and backed, (*unverified, *lost))
+
+    def _place(self, block: BlockQuote, attention: Mass) -> tuple[int, int, str, float] | None:
+        """Where a block quote stands: under the header that it names, else where it was looked at most."""
+        scored = []
+        for start, end in self._index.find(block.quote):
+            section = self._document.section_at(start)
+            named = bool(block.header) and section is not None and section.title.strip() == block.header
+            scored.append((named, self._score_at(start, attention), start, end))
+        if not scored:
+            return None
+        named, score, start, end = max(scored)
+        return start, end, "quote", 1.0 if named else score
+
+    def _backs(self, said: str, question: str, start: int) -> bool:
+        """Whether the passage at `start` holds what the answer says: all its figures, and most of its other words."""
+        index = passage_at(self._passages, start)
+        terms = _terms(said) - _terms(question) or _terms(said)
+        if index is None or not terms:
+            return False
+        held = self._terms[index]
+        figures = {term for term in terms if term[0].isdigit()}
+        return figures <= held and len(terms & held) >= ENOUGH * len(terms)
 
     def cite(self, number: int, start: int, end: int, score: float, kind: str = "quote") -> CitationRecord:
         """The characters [start, end) of the document as citation `number`, their own words being the proof."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -14,7 +15,10 @@ from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
 from sparse_backend.gpu import chosen, missing
 from sparse_backend.kvstore import SegmentStore
+from sparse_backend.loading import parse_dtype
+from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
+from sparse_backend.unpack import gguf_of
 from storage import Store
 
 if TYPE_CHECKING:
@@ -45,7 +49,9 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "memory": f"{memory.available / 1e9:.1f} of {memory.total / 1e9:.1f} GB free",
         "gpu": _gpu(),
         "model": _model(options),
-        "dtype": options.dtype,
+        "weights": _weights(options.weights),
+        "dtype": _dtype(options.dtype),
+        "libraries": _libraries(),
         "kernel": _kernel(options.impl),
         "pattern": f"{options.pattern}, level {level} ({schedule.fingerprint})",
         "data folder": str(options.data_dir.resolve()),
@@ -75,10 +81,28 @@ def _kernel(name: str) -> str:
     return f"{impl.value}: {missing(impl) or f'computes on the {impl.device.upper()}'}"
 
 
+def _weights(name: str) -> str:
+    kind = parse_weights(name)
+    if kind is Weights.EXACT:
+        return "exact: as the model's files hold them"
+    return f"{kind.value}: linear layers packed when the model is loaded, computed by torch's kernels on the CPU only"
+
+
+def _dtype(name: str) -> str:
+    parse_dtype(name)
+    best = best_dtype()
+    return name if name == best else f"{name} ({best} is what this CPU computes fastest)"
+
+
+def _libraries() -> str:
+    return ", ".join(f"{name} {version(name)}" for name in ("transformers", "safetensors", "accelerate", "gguf"))
+
+
 def _model(options: ServiceOptions) -> str:
-    if options.model != "embedded":
-        return options.model
     try:
+        if options.model != "embedded":
+            gguf = gguf_of(options.model)
+            return f"{gguf} (GGUF, unpacked once to bfloat16)" if gguf else options.model
         return f"{NAME} (embedded, {find_gguf()})"
     except BackendError as error:
         return str(error)

@@ -78,7 +78,7 @@ class Reader:
         encoded = encode(held.document, self._tokenizer)
         prefix = self._prompt.prefix(encoded)
         need, limit = len(prefix.token_ids) + self._room, self._engine.decoder.limit
-        if need > limit:
+        if not self._engine.reads(need):
             raise ContextTooLongError(
                 f"“{held.document.name}” has {len(encoded.token_ids):,} tokens, and with a question and its answer "
                 f"{need:,} are needed, but {self._engine.decoder.name} was trained for {limit:,}; nothing was cut "

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import torch
-
 from assistant.bot import Bot
 from assistant.chat import AnswerJob, Chat
 from assistant.extractive import SpanBot
@@ -21,20 +19,27 @@ from assistant.served import ServedBot
 from assistant.tokenizer import Tokenizer
 from ingest import Limits
 from sparse_backend import Engine, EngineOptions, load_decoder
+from sparse_backend.config import UnsupportedModelError
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
+from sparse_backend.loading import parse_dtype
+from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.spans import is_span_model, load_spans
+from sparse_backend.unpack import ensure_unpacked_file, gguf_of
 from storage import Conversation, DocumentRecord, Store
 
 EMBEDDED = "embedded"
-DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
-    """What the user may set. `dtype`: a key of DTYPES; `level` “auto” follows the model, see `chosen_level`."""
+    """What the user may set.
+
+    `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
+    `parse_weights`; `level` “auto” follows the model, see `chosen_level`.
+    """
 
     data_dir: Path
     model: str = EMBEDDED
@@ -43,6 +48,7 @@ class ServiceOptions:
     level: str = "auto"
     impl: str = "auto"
     dtype: str = "bfloat16"
+    weights: str = "exact"
     limits: Limits = field(default_factory=Limits)
 
 
@@ -55,19 +61,20 @@ class Service:
         self.profile = profile_named(options.bot)
         level = chosen_level(options)
         preset(options.pattern, level)  # a wrong name must not cost the loading of a model
-        impl = chosen(options.impl)
+        impl, dtype, weights = chosen(options.impl), parse_dtype(options.dtype), parse_weights(options.weights)
         data = options.data_dir
         self.store = Store.open(data)
         embedded = options.model == EMBEDDED
-        folder = str(ensure_embedded(data / "models")) if embedded else options.model
-        name = NAME if embedded else Path(options.model).name
+        name, folder = model_source(options.model, data / "models")
         self.tokenizer = Tokenizer.load(folder)
         self.engine: Engine | SpanEngine
         if not embedded and is_span_model(folder):
-            reader = load_spans(name, folder, DTYPES[options.dtype], *self.tokenizer.marks)
+            if weights is not Weights.EXACT:
+                raise UnsupportedModelError(f"The model “{name}” finds spans, which needs --weights exact.")
+            reader = load_spans(name, folder, dtype, *self.tokenizer.marks)
             self.engine = SpanEngine(reader, data / "segments")
         else:
-            decoder = load_decoder(name, folder, DTYPES[options.dtype], data / "models" / "fingerprints.json")
+            decoder = load_decoder(name, folder, dtype, data / "models" / "fingerprints.json", weights)
             self.engine = Engine(decoder, EngineOptions(data / "segments", options.pattern, level, impl))
         self.library = Library(data / "documents", options.limits)
         self.observers = Observers()
@@ -146,6 +153,18 @@ class Service:
         for name in self.bots:  # each has read it behind its own instructions, perhaps in an earlier run
             self.bot(name).close(document_id)
         self.library.delete(document_id)
+
+
+def model_source(model: str, models: Path) -> tuple[str, str]:
+    """The name to show and the folder or hub id to load; GGUF files and the embedded model are unpacked in `models`.
+
+    Raises ModelNotFoundError and UnsupportedModelError.
+    """
+    if model == EMBEDDED:
+        return NAME, str(ensure_embedded(models))
+    if gguf := gguf_of(model):
+        return gguf.stem, str(ensure_unpacked_file(gguf, models))
+    return Path(model).name, model
 
 
 def chosen_level(options: ServiceOptions) -> str:

@@ -12,12 +12,12 @@ from typing import Any
 from assistant.lint import findings
 from assistant.listing import cost_sentence, listing, outline
 from assistant.reading import ReadState
-from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level
+from assistant.service import ServiceOptions, chosen_level, model_source
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, PartCache, encode, load
 from sparse_backend import BackendError
-from sparse_backend.embedded import ensure_embedded
 from sparse_backend.estimate import estimate
+from sparse_backend.loading import parse_dtype
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +49,7 @@ def read(command: ReadCommand, options: ServiceOptions) -> None:
     finally:
         if watched:
             show_parsing("", 0, 0)  # an error stands on a line of its own
-    embedded = options.model == EMBEDDED
-    folder = str(ensure_embedded(options.data_dir / "models")) if embedded else options.model
+    _, folder = model_source(options.model, options.data_dir / "models")
     encoded = encode(document, Tokenizer.load(folder))
     found = findings(document) if command.lint else []
     if command.json:
@@ -73,7 +72,7 @@ def cost(folder: str, encoded: Encoded, options: ServiceOptions) -> str:
             len(encoded.anchors),
             pattern=options.pattern,
             level=chosen_level(options),
-            dtype=DTYPES[options.dtype],
+            dtype=parse_dtype(options.dtype),
         )
     except BackendError as error:
         return str(error)

@@ -96,6 +96,12 @@ class Tokenizer:
             self._spelt[size] = GrammarVocabulary(self._tokenizer, size, self.stop_ids)
         return self._spelt[size]
 
+    def spellings(self, vocabulary: int) -> list[str]:
+        """What each of `vocabulary` token ids spells inside a text; "" for control tokens and unused ids."""
+        known = min(len(self._tokenizer), vocabulary)
+        texts = self._tokenizer.batch_decode([[token] for token in range(known)], skip_special_tokens=True)
+        return [*texts, *[""] * (vocabulary - known)]
+
     @property
     def marks(self) -> tuple[int | None, int | None]:
         """The tokens that start a text and that separate two, where an encoder's tokenizer has them."""

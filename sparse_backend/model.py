@@ -19,7 +19,9 @@ from torch import Tensor
 from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
+from sparse_backend import gpu
 from sparse_backend.config import UnsupportedModelError
+from sparse_backend.packed import bytes_of, is_packed, parameters_of
 from sparse_backend.positions import NONE, Rotation, Silencer
 from sparse_backend.segment import KVShape
 
@@ -80,7 +82,7 @@ class Decoder:
             head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
             dtype=model.dtype,
         )
-        self.parameters = sum(parameter.numel() for parameter in model.parameters())
+        self.parameters = parameters_of(model)
         self.vocabulary = int(config.vocab_size)
         self.rotary = Silencer(model)
         self.rotations: list[Rotation] = [NONE] * self.shape.layers
@@ -92,8 +94,23 @@ class Decoder:
         return self._model
 
     def to(self, device: str) -> None:
-        """Moves the weights to `device`."""
+        """Moves the weights to `device`; raises UnsupportedModelError where they cannot be or do not fit."""
+        if device == "cuda":
+            self._check_gpu()
         self._model.to(device)
+
+    def _check_gpu(self) -> None:
+        if is_packed(self._model):  # torch's int8 kernel took 12 times as long as bf16 on an H100
+            raise UnsupportedModelError(
+                "Packed weights are computed on the CPU only; choose --weights exact or --impl cpu."
+            )
+        here = self._model.device.type == "cuda"
+        need, free = 0 if here else bytes_of(self._model), gpu.free_bytes("cuda")
+        if need > free:  # layers spread over several GPUs would need their keys and values spread as well
+            raise UnsupportedModelError(
+                f"The weights of “{self.name}” need {need / 1e9:.1f} GB and the GPU has {free / 1e9:.1f} GB free; one "
+                f"GPU must hold them all, so choose a smaller model or --impl cpu."
+            )
 
     def forward(self, token_ids: Sequence[int], step: Step, *, keep: Sequence[int] | None = None) -> Tensor | None:
         """Feeds `token_ids` through every layer; logits [len(keep), vocabulary] of the tokens at `keep`.

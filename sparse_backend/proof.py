@@ -96,6 +96,8 @@ def _equality(decoder: Decoder) -> None:
             theirs = _model(decoder, ids, torch.arange(TOKENS)).float()
         finally:
             decoder.model.set_attn_implementation(NAME)
+    if not theirs.isfinite().all():
+        raise UnsupportedModelError(f"its numbers leave the range of {decoder.shape.dtype}; choose another --dtype.")
     error = float((ours - theirs).norm() / theirs.norm().clamp(min=1e-9))
     if not error <= TOLERANCE.get(decoder.shape.dtype, ROUGH):
         raise UnsupportedModelError(f"its attention is not what this version computes (logits differ by {error:.0%}).")

@@ -34,6 +34,10 @@ class SpanEngine:
                 limit=self.decoder.limit,
             )
 
+    def reads(self, tokens: int) -> bool:
+        """Whether the model takes so many tokens at once."""
+        return tokens <= self.decoder.limit
+
     def key(self, token_ids: Sequence[int], anchors: Sequence[int]) -> str:
         """The content hash of these tokens under this model."""
         return segment_key(self.decoder.fingerprint, self.options.pattern, self.options.impl, token_ids, anchors)

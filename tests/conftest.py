@@ -11,7 +11,8 @@ import pytest
 from sparse_backend.config import Impl
 from sparse_backend.gpu import missing
 
-pytest_plugins = ["tests.databases"]
+# the GPU machine has no SQL libraries: there only tests marked gpu run
+pytest_plugins = ["tests.databases"] if importlib.util.find_spec("sqlalchemy") else []
 HOUSE = Path(__file__).resolve().parent.parent
 REAL = HOUSE.parent / "shared" / "data"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -199,9 +199,9 @@ def decoder() -> Decoder:
     return loaded
 
 
-def engine(folder: Path, *, chunk: int = 64) -> Engine:
+def engine(folder: Path, *, chunk: int = 64, pattern: str = "headers") -> Engine:
     """The real engine on the tiny decoder."""
-    return Engine(decoder(), EngineOptions(folder / "segments", chunk=chunk))
+    return Engine(decoder(), EngineOptions(folder / "segments", pattern, chunk=chunk))
 
 
 def reader(folder: Path, *, chunk: int = 64, on: Engine | None = None) -> Reader:

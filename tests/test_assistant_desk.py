@@ -82,7 +82,7 @@ def test_an_upload_is_read_and_opens_a_conversation(desk: Desk, house: Service, 
     assert record.bytes == len(CONTRACT.encode()) and record.media_type == "text/plain"
 
 
-@pytest.mark.parametrize("content", ["", "word " * 3000], ids=["empty", "too long"])
+@pytest.mark.parametrize("content", ["", "\0\1\2" * 3000], ids=["empty", "binary"])
 def test_a_bad_upload_gives_one_error_and_no_conversation(
     desk: Desk, house: Service, ann: str, tmp_path: Path, content: str
 ) -> None:

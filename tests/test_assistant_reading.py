@@ -125,7 +125,8 @@ def test_cancelling_a_document_of_the_library_keeps_it(tmp_path: Path) -> None:
 
 def test_a_document_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
     text = "".join(f"{number}. Clause {number} binds the parties.\n" for number in range(300))
-    job = Watched(reader(tmp_path), [contract(tmp_path / "in", text, "huge.txt")])
+    dense = fakes.engine(tmp_path, pattern="dense")  # only headers reads beyond the trained range
+    job = Watched(reader(tmp_path, on=dense), [contract(tmp_path / "in", text, "huge.txt")])
     with pytest.raises(ContextTooLongError) as caught:
         job.result()
     error, sentence = caught.value, str(caught.value)
@@ -139,7 +140,7 @@ def test_a_document_that_does_not_fit_is_refused_whole(tmp_path: Path) -> None:
 
 
 def test_room_for_a_question_and_its_answer_is_part_of_the_need(tmp_path: Path) -> None:
-    on = reader(tmp_path)
+    on = reader(tmp_path, on=fakes.engine(tmp_path, pattern="dense"))
     start = len(on.start([contract(tmp_path)]).result().prefix.token_ids) - len(fakes.tokenizer().text(CONTRACT))
     fits = LIMIT - QUESTION_ROOM - PROFILE.max_new_tokens - start
     word = " of"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sparse_backend import embedded
+from sparse_backend import embedded, unpack
 from sparse_backend.config import ModelNotFoundError
 
 pytestmark = pytest.mark.model
@@ -40,11 +40,11 @@ def test_a_missing_model_says_what_to_do(monkeypatch: pytest.MonkeyPatch, change
 
 
 def test_a_made_folder_is_used_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(embedded, "_convert", fake_convert)
-    made = embedded.ensure_embedded(tmp_path)
-    monkeypatch.setattr(embedded, "_convert", None)  # another call would fail
+    monkeypatch.setattr(unpack, "convert", fake_convert)
+    made = embedded.ensure_embedded(tmp_path, reader=False)
+    monkeypatch.setattr(unpack, "convert", None)  # another call would fail
     monkeypatch.setattr(embedded, "PACKAGE", "no_such_package")  # not even the package is needed now
-    assert embedded.ensure_embedded(tmp_path) == made
+    assert embedded.ensure_embedded(tmp_path, reader=False) == made
     assert embedded.SHA256[:12] in made.name
 
 
@@ -57,8 +57,8 @@ def test_what_was_left_half_made_is_removed(monkeypatch: pytest.MonkeyPatch, tmp
     os.utime(reused, (time.time() - 1e6,) * 2)
     live = tmp_path / f"{embedded.NAME}.{os.getpid()}.cccccccc.partial"  # another thread or process at work
     live.mkdir()
-    monkeypatch.setattr(embedded, "_convert", fake_convert)
-    made = embedded.ensure_embedded(tmp_path)
+    monkeypatch.setattr(unpack, "convert", fake_convert)
+    made = embedded.ensure_embedded(tmp_path, reader=False)
     assert sorted(tmp_path.iterdir()) == sorted([made, live])
 
 
@@ -67,9 +67,9 @@ def test_a_failed_conversion_leaves_nothing(monkeypatch: pytest.MonkeyPatch, tmp
         folder.mkdir()
         raise OSError("disk full")
 
-    monkeypatch.setattr(embedded, "_convert", fail)
+    monkeypatch.setattr(unpack, "convert", fail)
     with pytest.raises(OSError, match="disk full"):
-        embedded.ensure_embedded(tmp_path)
+        embedded.ensure_embedded(tmp_path, reader=False)
     assert not list(tmp_path.iterdir())
 
 
@@ -80,6 +80,6 @@ def test_a_faster_process_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         (target / "theirs").touch()
         fake_convert(gguf, folder)
 
-    monkeypatch.setattr(embedded, "_convert", convert)
-    made = embedded.ensure_embedded(tmp_path)
+    monkeypatch.setattr(unpack, "convert", convert)
+    made = embedded.ensure_embedded(tmp_path, reader=False)
     assert (made / "theirs").exists() and list(tmp_path.iterdir()) == [made]

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import GraniteConfig, MistralConfig
 
 import sparse_backend
+from sparse_backend import gpu
 from sparse_backend.config import ModelNotFoundError, UnsupportedModelError
 from sparse_backend.kernels.reference import attention
 from sparse_backend.model import Decoder, Form, KeysComplete
@@ -238,3 +240,27 @@ def test_importing_brings_in_none_of_the_other_parts() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("kind", ["T5", "Bart", "LED", "LongT5"])
+def test_encoder_decoders_are_refused_with_what_to_use_instead(kind: str, tmp_path: Path) -> None:
+    getattr(transformers, f"{kind}Config")().save_pretrained(tmp_path)
+    with pytest.raises(UnsupportedModelError, match=rf"“tiny” is an encoder-decoder \({kind.lower()}\).*Qwen2\.5"):
+        load(tmp_path)
+
+
+def test_float16_is_computed_like_eager_and_its_overflow_refused(copied: Path) -> None:
+    assert load(copied, torch.float16).shape.dtype == torch.float16
+    path = copied / "model.safetensors"
+    weights = {key: tensor * 1e5 if "lm_head" in key else tensor for key, tensor in load_file(path).items()}
+    save_file(weights, path, {"format": "pt"})
+    load(copied, torch.float32)
+    with pytest.raises(UnsupportedModelError, match=r"range of torch\.float16; choose another --dtype"):
+        load(copied, torch.float16)
+
+
+def test_weights_that_no_single_gpu_holds_are_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoder = load(folder)
+    monkeypatch.setattr(gpu, "free_bytes", lambda device: 1000 if device == "cuda" else 10**12)
+    with pytest.raises(UnsupportedModelError, match=r"“tiny” need .* GB free; one GPU must hold them all"):
+        decoder.to("cuda")
