@@ -18,6 +18,7 @@ import numpy.typing as npt
 from assistant.passages import LiteralIndex, passage_at, passages
 from assistant.quoting import BlockQuote, split_quotes
 from assistant.sessions import session_label
+from assistant.words import overlap, terms_of
 from ingest import Document, Encoded
 from storage import CitationRecord
 
@@ -31,135 +32,6 @@ _SILENT = re.compile(
     r"|\b(?:is|are) not (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)(?=\W*$)"
     r"|\b(?:does|do) not (?:\w+ )?(?:state|specify|mention|say)\b",
     re.IGNORECASE,
-)
-_WORD = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:[’'-][^\W\d_]+)*")
-_NUMBERS = {
-    name: str(value)
-    for value, name in enumerate(
-        [
-            "zero",
-            "one",
-            "two",
-            "three",
-            "four",
-            "five",
-            "six",
-            "seven",
-            "eight",
-            "nine",
-            "ten",
-            "eleven",
-            "twelve",
-            "thirteen",
-            "fourteen",
-            "fifteen",
-            "sixteen",
-            "seventeen",
-            "eighteen",
-            "nineteen",
-            "twenty",
-        ]
-    )
-} | {
-    "thirty": "30",
-    "forty": "40",
-    "fifty": "50",
-    "sixty": "60",
-    "seventy": "70",
-    "eighty": "80",
-    "ninety": "90",
-}
-_COMMON = frozenset(
-    [
-        "the",
-        "a",
-        "an",
-        "of",
-        "to",
-        "in",
-        "on",
-        "for",
-        "and",
-        "or",
-        "by",
-        "with",
-        "from",
-        "at",
-        "as",
-        "is",
-        "are",
-        "was",
-        "were",
-        "be",
-        "been",
-        "it",
-        "its",
-        "this",
-        "that",
-        "these",
-        "those",
-        "not",
-        "no",
-        "any",
-        "all",
-        "shall",
-        "will",
-        "may",
-        "can",
-        "has",
-        "have",
-        "had",
-        "which",
-        "who",
-        "what",
-        "when",
-        "where",
-        "how",
-        "does",
-        "do",
-        "if",
-        "than",
-        "then",
-        "there",
-        "their",
-        "they",
-        "he",
-        "she",
-        "his",
-        "her",
-        "i",
-        "you",
-        "your",
-        "we",
-        "our",
-        "under",
-        "such",
-        "other",
-        "into",
-        "over",
-        "after",
-        "before",
-        "about",
-        "also",
-        "only",
-        "must",
-        "would",
-        "should",
-        "could",
-        "based",
-        "information",
-        "provided",
-        "document",
-        "according",
-        "states",
-        "stated",
-        "source",
-        "given",
-        "agreement",
-        "text",
-        "section",
-        "yes",
-    ]
 )
 SHORTEST = 12  # characters of a quotation that is looked up; shorter ones are mostly defined terms
 LIMIT = 3  # citations per answer
@@ -182,7 +54,7 @@ class Citer:
         self._document = document
         self._passages = passages(document)
         self._index = LiteralIndex(document.text)
-        self._terms = [_terms(document.text[passage.start : passage.end]) for passage in self._passages]
+        self._terms = [terms_of(document.text[passage.start : passage.end]) for passage in self._passages]
         self._spread = Counter(term for terms in self._terms for term in terms)
         self._bounds = np.array(
             [
@@ -220,7 +92,7 @@ class Citer:
     def _backs(self, said: str, question: str, start: int) -> bool:
         """Whether the passage at `start` holds what the answer says: all its figures, and most of its other words."""
         index = passage_at(self._passages, start)
-        terms = _terms(said) - _terms(question) or _terms(said)
+        terms = terms_of(said) - terms_of(question) or terms_of(said)
         if index is None or not terms:
             return False
         held = self._terms[index]
@@ -260,8 +132,8 @@ class Citer:
 
     def _passages_for(self, answer: str, question: str, attention: Mass) -> list[tuple[int, int, str, float]]:
         """The passages that hold what the answer says, those looked at most first."""
-        asked = _terms(question)
-        said = _terms(_REFERENCE.sub(" ", answer)) or _terms(answer)  # “Section 5” need not stand in Section 5
+        asked = terms_of(question)
+        said = terms_of(_REFERENCE.sub(" ", answer)) or terms_of(answer)  # “Section 5” need not stand in Section 5
         wanted = said - asked or said
         weights = {term: self._rarity(term) for term in wanted}
         total = sum(weights.values())
@@ -271,7 +143,7 @@ class Citer:
         figures = {term for term in said if term[0].isdigit()}  # those of the question too: it may be leading
         candidates = [
             (
-                share * (0.25 + float(attention[index])) * (1.0 + 0.5 * _overlap(asked, self._terms[index])),
+                share * (0.25 + float(attention[index])) * (1.0 + 0.5 * overlap(asked, self._terms[index])),
                 index,
             )
             for index, share in enumerate(held)
@@ -329,23 +201,3 @@ def says_not_stated(answer: str, own: str = "") -> bool:
         return True
     figures = any(character.isdigit() for character in _REFERENCE.sub(" ", answer))
     return bool(_SILENT.search(answer)) and not figures
-
-
-def _terms(text: str) -> frozenset[str]:
-    words = (match.group().lower().replace("’", "'") for match in _WORD.finditer(text))
-    return frozenset(
-        _NUMBERS.get(word, _stem(word)) for word in words if word not in _COMMON and (len(word) > 1 or word.isdigit())
-    )
-
-
-def _stem(word: str) -> str:
-    if word[0].isdigit():
-        return word.replace(",", "")
-    for ending in ("'s", "ing", "ed", "es", "s"):
-        if word.endswith(ending) and len(word) - len(ending) >= 4:
-            return word[: -len(ending)]
-    return word
-
-
-def _overlap(asked: frozenset[str], terms: frozenset[str]) -> float:
-    return len(asked & terms) / len(asked) if asked else 0.0

@@ -22,7 +22,7 @@ from assistant.profiles import Profile
 from assistant.prompt import Prompt
 from assistant.reading import ReadDocument
 from assistant.scores import markdown, summary
-from assistant.service import DTYPES, EMBEDDED, ServiceOptions, chosen_level, profile_named
+from assistant.service import EMBEDDED, ServiceOptions, chosen_level, profile_named
 from assistant.tokenizer import Tokenizer
 from ingest import Document, Encoded, PartCache, encode, load
 from ingest.encode import Offsets
@@ -35,6 +35,7 @@ from sparse_backend.eval.own import OwnQuestion, load_questions
 from sparse_backend.eval.rival import Embedder, Index, MiniLM
 from sparse_backend.eval.settings import TOP
 from sparse_backend.gpu import chosen
+from sparse_backend.loading import parse_dtype
 from sparse_backend.presets import preset
 from sparse_backend.spans import is_span_model
 
@@ -170,7 +171,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
         raise AssistantError("Extractive models answer by spans and cannot be compared here; choose a decoder.")
     tokenizer = Tokenizer.load(folder)
     name = NAME if options.model == EMBEDDED else Path(folder).name
-    decoder = load_decoder(name, folder, DTYPES[options.dtype], options.data_dir / "models" / "fingerprints.json")
+    decoder = load_decoder(name, folder, parse_dtype(options.dtype), options.data_dir / "models" / "fingerprints.json")
     profile = profile_named(options.bot)
     facts = conditions(decoder, chosen(options.impl)) | {"bot": profile.name, "document": document.name}
     identity = {

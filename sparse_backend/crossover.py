@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule, dense
 
 DENSE_UP_TO = {"cuda": 4096, "cpu": 0}
@@ -34,3 +35,10 @@ def chunk_size(schedule: Schedule, n: int, device: str, chunk: int) -> int:
     """Tokens per forward pass: all of a text that must be, or is best, computed at once; else `chunk`."""
     at_once = schedule.shallow.whole or schedule.deep.whole or n <= DENSE_UP_TO[device]
     return n if at_once else chunk
+
+
+def narrowed(pattern: Pattern, window: int | None) -> Pattern:
+    """`pattern` in a layer that has a sliding window of its own: nothing outside it is visible, headers neither."""
+    if window is None:
+        return pattern
+    return Pattern("sliding", min(window, pattern.window or window))

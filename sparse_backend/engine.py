@@ -24,14 +24,13 @@ from sparse_backend.config import (
     UnsupportedPatternError,
 )
 from sparse_backend.constrain import Constraint
-from sparse_backend.crossover import chunk_size, effective, within
+from sparse_backend.crossover import chunk_size, effective, narrowed, within
 from sparse_backend.decode_step import Speculation
 from sparse_backend.graphs import DecodeGraph
 from sparse_backend.kvstore import SegmentStore, StoreOptions
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.lookup import Drafter
 from sparse_backend.model import Decoder, Step
-from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence
 from sparse_backend.quantize import packed_bytes
@@ -109,7 +108,7 @@ class Engine:
         return effective(self.schedule, n, self.options.impl.device)
 
     def pattern_for(self, n: int) -> str:
-        """The name of the pattern with which n tokens are read, for receipts: “dense” for short texts."""
+        """The pattern with which n tokens are read, for receipts: “dense” for short texts."""
         return "dense" if self.schedule_for(n).covers(n) else self.options.pattern
 
     def read(
@@ -199,7 +198,7 @@ class Engine:
     def _layouts(self, anchors: Sequence[int], n: int) -> list[Layout]:
         """One layout per layer; layers with the same pattern share theirs."""
         layers, schedule = self.decoder.shape.layers, self.schedule_for(n)
-        patterns = [_narrowed(schedule.of(layer, layers), self.decoder.windows[layer]) for layer in range(layers)]
+        patterns = [narrowed(schedule.of(layer, layers), self.decoder.windows[layer]) for layer in range(layers)]
         indices = torch.tensor(anchors, dtype=torch.int64)
         device = self.options.impl.device
         compiled = {pattern: compile_layout(pattern, indices, n).on(device) for pattern in set(patterns)}
@@ -322,10 +321,3 @@ class Engine:
         drafter = Drafter([self._suffixes.get(segment.key, segment.token_ids) for segment in context.segments])
         drafter.extend(tail_ids)
         return drafter
-
-
-def _narrowed(pattern: Pattern, window: int | None) -> Pattern:
-    """`pattern` in a layer that has a sliding window of its own: nothing outside it is visible, headers neither."""
-    if window is None:
-        return pattern
-    return Pattern("sliding", min(window, pattern.window or window))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from assistant.profiles import LEGAL
+from assistant.profile_folder import find_profile
 from assistant.prompt import Prompt, Turn
 from ingest import Document as Ingested
 from ingest import IngestReport, Section, Span, encode
@@ -86,7 +86,7 @@ def mix(corpus: Corpus, folder: Path) -> Mix:
 
 
 def test_the_prompt_is_the_apps_token_for_token(folder: Path) -> None:
-    encoding, app = Encoding(folder), Prompt(tokenizer(), LEGAL)
+    encoding, app = Encoding(folder), Prompt(tokenizer(), find_profile("legal"))
     text = "1. Term\n\nThe term is two years.\n"
     page = Page(
         text, (Header(0, 7, "1. Term"),), (Asked("How long is the term?", "Two years", (9, 31), (21,)),), "contract"
@@ -99,12 +99,12 @@ def test_the_prompt_is_the_apps_token_for_token(folder: Path) -> None:
     assert example.anchors.tolist() == list(prefix.anchors)
     tail = example.tails[0]
     assert tail.ids[~tail.learnt].tolist() == app.tail([], "How long is the term?")
-    assert LEGAL.system == SYSTEM and not LEGAL.reminder
+    assert find_profile("legal").system == SYSTEM and not find_profile("legal").reminder
     assert tokenizer().decode(tail.ids[tail.learnt].tolist()) == "Two years\n> The term is two years.\n(1. Term)"
 
 
 def test_a_follow_up_is_asked_as_the_app_asks_it(folder: Path) -> None:
-    encoding, app = Encoding(folder), Prompt(tokenizer(), LEGAL)
+    encoding, app = Encoding(folder), Prompt(tokenizer(), find_profile("legal"))
     one, two = encoding.question("First?"), encoding.question("Second?", first=False)
     answer = tokenizer().text("Yes.")
     assert [*one, *answer, *two] == app.tail([Turn("First?", "Yes.")], "Second?")
