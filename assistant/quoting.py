@@ -44,7 +44,8 @@ def without_headers(text: str) -> str:
 
 
 def settled(text: str) -> str:
-    """Of a growing answer what `without_headers` will begin with, whatever comes: no quote that may still change."""
+    """Of a growing answer what its finished form, stripped and without headers, begins with, whatever comes."""
+    text = text.lstrip()  # a quote may begin the answer
     before, _, last = text.rpartition("\n")
     quoting = last.startswith(">") or (_LAST_QUOTED.search(before) is not None and last[:1] in ("", "("))
     return without_headers(before if quoting else text)
