@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from sparse_backend.train import commands
+from sparse_backend.train.texts.mix import FAR_EVERY, SHORT
 
 
 def main() -> None:
@@ -43,6 +44,9 @@ def main() -> None:
         step.add_argument("--workers", type=int, default=14)
         step.add_argument("--tokens", type=int, default=65536, help="of a row")
         step.add_argument("--rate", type=float, default=3e-4)
+        step.add_argument("--reader", type=Path, help="start from the weights that these difference files make")
+        step.add_argument("--shortest", type=int, default=SHORT, help="tokens of the shorter documents")
+        step.add_argument("--far-every", type=int, default=FAR_EVERY, help="one row in so many holds far documents")
         step.add_argument("--repeat-heads", action="store_true", help="write keys out for every head")
         step.set_defaults(run=run)
 

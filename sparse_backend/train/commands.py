@@ -90,13 +90,13 @@ def smoke(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Trains for `--seconds`, going on from `--state` if it is there, and saves the state."""
-    mix = _mix(options, options.tokens)
+    mix = dataclasses.replace(_mix(options, options.tokens), shortest=options.shortest, far_every=options.far_every)
     say = _log(options.out, "train")
     progress = options.state / "progress.json"
     start = json.loads(progress.read_text())["step"] if progress.exists() else 0
     with by_workers(mix.ready, start, options.workers) as rows:
         reader = Reader(Sizes())
-        reader.fill(weights_of(options.base))
+        reader.fill(_start(options))
         trainer = _trainer(options, reader)
         say({"resumed": training.resume(trainer, options.state), "step": trainer.progress.step})
         trainer.run(rows, options.seconds, say)
@@ -117,10 +117,7 @@ def evaluate(options: argparse.Namespace) -> None:
         state = load_file(options.state / "state.safetensors")
         weights = {key.removeprefix("weight."): value for key, value in state.items() if key.startswith("weight.")}
     elif options.reader:
-        weights = {
-            name: value.float()
-            for name, value in apply(load_file(options.base / "model.safetensors"), options.reader).items()
-        }
+        weights = _start(options)
     reader.fill(weights)
     mix = dataclasses.replace(_mix(options, 65536), held_out=True)
     say = _log(options.out, f"evaluate-{options.name}")
@@ -134,6 +131,14 @@ def adapter(options: argparse.Namespace) -> None:
     state = load_file(options.state / "state.safetensors")
     trained = {key.removeprefix("weight."): value for key, value in state.items() if key.startswith("weight.")}
     print(json.dumps(make(load_file(options.base / "model.safetensors"), trained, options.out, bits=options.bits)))
+
+
+def _start(options: argparse.Namespace) -> dict[str, torch.Tensor]:
+    """What training starts from: the base weights, or those that a difference makes of them."""
+    if not options.reader:
+        return weights_of(options.base)
+    whole = apply(load_file(options.base / "model.safetensors"), options.reader)
+    return {name: value.float() for name, value in whole.items()}
 
 
 def weights_of(folder: Path) -> dict[str, torch.Tensor]:

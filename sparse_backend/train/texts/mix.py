@@ -25,6 +25,7 @@ WEIGHTS = (36, 24, 15, 16, 9)
 CHARACTERS = {"contract": 4.6, "manual": 4.3, "history": 3.3, "code": 3.2, "handbook": 3.4}
 """Of a token, about."""
 FAR_EVERY = 4  # one row in four holds far documents
+SHORT = 1200  # tokens of the shorter documents, of which a fifth are shorter still
 DENSE = 0.06  # share of short documents read without sparsity, as the app does on a GPU
 LONGEST = 16_000
 
@@ -41,11 +42,13 @@ class Mix:
     longest: int = LONGEST
     held_out: bool = False
     """With the families of questions that training never sees."""
+    shortest: int = SHORT
+    far_every: int = FAR_EVERY
 
     def row(self, index: int) -> Row:
         """Row number `index`: documents up to 8K tokens, in every fourth row those beyond."""
         r = random.Random(self.seed * 1_000_003 + index)
-        far = index % FAR_EVERY == FAR_EVERY - 1
+        far = index % self.far_every == self.far_every - 1
         packer = Packer(self.far if far else self.near, r.randrange(1 << 30))
         misses = 0
         while misses < 6 and packer.room > 600:
@@ -91,4 +94,5 @@ class Mix:
             if high > low:
                 return r.randint(low, high)
         top = min(7200, room * 4 // 5)
-        return round(math.exp(r.uniform(math.log(500 if r.random() < 0.2 else 1200), math.log(max(1300, top)))))
+        low = 500 if r.random() < 0.2 and self.shortest == SHORT else min(self.shortest, max(SHORT, top - 100))
+        return round(math.exp(r.uniform(math.log(low), math.log(max(low + 100, top)))))
