@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, eval, doctor; the only reader of the environment."""
+"""Unabridged on the command line: serve (default), read, ask, eval, key, doctor; the only reader of the environment."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from ingest import IngestError  # imported late: `--help` and wrong flags answer at once
 
     try:
-        commands = {"serve": serve, "read": read, "ask": ask, "history": history, "doctor": doctor, "eval": evaluate}
-        return commands[options.command](options)
+        commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
+        return {**commands, "doctor": doctor}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -184,6 +184,25 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def key(options: argparse.Namespace) -> int:
+    """`key --user U`: a new API key, shown this once; `--revoke ID` ends one."""
+    from assistant.keys import ensure_user, issue_key
+    from storage import Store
+
+    store = Store.open(Path(options.data_dir).expanduser())
+    try:
+        if options.revoke:
+            print(f"Revoked: {store.accounts.revoke_key(options.user, options.revoke).id}")
+            return 0
+        ensure_user(store, options.user, options.role)
+        secret, known = issue_key(store, options.user, options.name, days=options.days)
+        print(secret)
+        print(f"This is shown once. To end it: app.py key --user {options.user} --revoke {known.id}", file=sys.stderr)
+    finally:
+        store.close()
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`doctor`: what this machine has and what will be used."""
     from assistant.diagnosis import diagnose
@@ -231,19 +250,22 @@ def parse_users(text: str) -> list[tuple[str, str]]:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _WEIGHTS, _DTYPE, _PATTERN …)."""
-    commands = ("serve", "read", "ask", "history", "eval", "doctor")
+    commands = ("serve", "read", "ask", "history", "eval", "key", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
+    from assistant.history_flags import history_flags
+
     parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
     sub = parser.add_subparsers(dest="command", required=True)
     for name, text in zip(
         commands,
         (
-            "web app",
+            "web app and HTTP API",
             "parse only",
             "ask on the terminal",
             "a customer's sessions: import, list, export, delete, erase",
             "score answers on a document",
+            "a new API key",
             "what this machine has",
         ),
         strict=True,
@@ -261,6 +283,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument("--conversation", metavar="ID")
         if name == "history":
             history_flags(command)
+            command.set_defaults(bot=env("BOT", "support"))
         if name == "eval":
             command.add_argument("--document", dest="paths", nargs="+", required=True, metavar="PATH")
             command.add_argument("--questions", type=Path, required=True, metavar="Y.json")
@@ -270,26 +293,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name in ("read", "ask", "eval"):
             command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
             command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
+        if name == "key":
+            command.add_argument("--user", required=True)
+            command.add_argument("--role", default="member", choices=("member", "agent", "admin"), help="of a new user")
+            command.add_argument("--name", default="", help="what the key is for")
+            command.add_argument("--days", type=int, metavar="N", help="valid so long; for ever unless given")
+            command.add_argument("--revoke", metavar="ID")
         if name == "serve":
             command.add_argument("--host", default=env("HOST", "127.0.0.1"))
             command.add_argument("--port", type=int, default=int(env("PORT", "7860")))
             command.set_defaults(users=env("USERS", ""))
     return parser.parse_args(arguments)
-
-
-def history_flags(command: argparse.ArgumentParser) -> None:
-    """The flags of `history`."""
-    command.set_defaults(bot=env("BOT", "support"))
-    command.add_argument("action", choices=["import", "list", "export", "delete", "erase"])
-    command.add_argument("file", nargs="?", type=Path, metavar="FILE.json", help="import: the history")
-    command.add_argument("--user", default="me", help="whose history it is")
-    command.add_argument("--customer", metavar="NAME", help="import: which one of a file with several")
-    command.add_argument("--conversation", metavar="ID", help="delete: only this one")
-    command.add_argument("--format", dest="form", default="json", choices=["json", "md", "everything"])
-    command.add_argument("--mask", action="store_true", help="export: personal data as placeholders")
-    command.add_argument("--name", dest="names", action="append", default=[], help="export: a name to be masked too")
-    command.add_argument("--out", type=Path, metavar="FILE", help="export: where to; standard output by default")
-    command.add_argument("--yes", action="store_true", help="delete, erase: yes, I mean it")
 
 
 def shared_flags(command: argparse.ArgumentParser) -> None:

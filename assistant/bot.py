@@ -14,7 +14,7 @@ from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
 from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
-from assistant.quoting import Quoting, without_headers
+from assistant.quoting import Quoting, settled, without_headers
 from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
@@ -93,7 +93,7 @@ class Bot:
             constraint=self._constraint(document, options),
             cancel=lambda: stops.stopped_by is not None or (cancel is not None and cancel()),
         )
-        text = ""
+        text = shown = ""
         try:
             while True:
                 try:
@@ -102,19 +102,21 @@ class Bot:
                     text += stops.finish()
                     yield self._finished(document, question, _ended(stop.value, stops), text, options)
                     return
-                if stops.stopped_by is None and (piece := stops.feed(token)):
-                    text += piece
-                    yield Delta(text)
+                if stops.stopped_by is None:
+                    text += stops.feed(token)
+                    grown = text if options.schema else settled(text)
+                    if grown != shown:
+                        shown = grown
+                        yield Delta(shown)
         finally:
             generator.close()
 
-    def _constraint(self, document: ReadDocument, options: AnswerOptions) -> Constraint:
-        """Holds the answer to its schema or, where its form is free, its block quotes to the document's words."""
-        vocabulary = self._engine.decoder.vocabulary
+    def _constraint(self, document: ReadDocument, options: AnswerOptions) -> Constraint | None:
+        """Holds the whole answer to a schema, or else its block quotes to the document's words."""
         if options.schema:
-            return GrammarConstraint(self._tokenizer.vocabulary(vocabulary), options.schema)
+            return GrammarConstraint(self._tokenizer.vocabulary(self._engine.decoder.vocabulary), options.schema)
         if self._quoting is None:
-            self._quoting = Quoting(self._tokenizer, vocabulary)
+            self._quoting = Quoting(self._tokenizer, self._engine.decoder.vocabulary)
         return self._quoting.constraint([(document.read.segment.key, document.encoded.token_ids)])
 
     def _finished(

@@ -161,6 +161,7 @@ class Chat:
             if running and running.running:
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
             job = AnswerJob(self, user, conversation_id, question, document, read_now, options, asked, idempotency_key)
+            self._jobs = {key: each for key, each in self._jobs.items() if each.running}  # the others hold documents
             self._jobs[conversation_id] = job
             job.begin()  # within the lock: a job that has not begun does not count as running
         return job
@@ -169,6 +170,12 @@ class Chat:
         """The running answer of a conversation, if there is one."""
         job = self._jobs.get(conversation_id)
         return job if job and job.running else None
+
+    @property
+    def running(self) -> list[AnswerJob]:
+        """All answers that grow now."""
+        with self._lock:
+            return [job for job in self._jobs.values() if job.running]
 
 
 @dataclass(eq=False)

@@ -19,6 +19,8 @@ from sparse_backend.suffixes import SuffixIndex
 SHORTEST = 3  # tokens of a quote before its line may end
 _QUOTE = re.compile(r"^>[ \t]*(?P<quote>[^\n]*)(?:\n\((?P<header>[^\n]*)\)[ \t]*$)?", re.MULTILINE)
 
+_LAST_QUOTED = re.compile(r"(?:^|\n)>[^\n]*\Z")
+
 
 @dataclass(frozen=True, slots=True)
 class BlockQuote:
@@ -39,6 +41,14 @@ def split_quotes(text: str) -> tuple[str, tuple[BlockQuote, ...]]:
 def without_headers(text: str) -> str:
     """The text without the headers that it names behind its quotes: the citations name those that are true."""
     return _QUOTE.sub(lambda match: f"> {match['quote'].strip()}", text)
+
+
+def settled(text: str) -> str:
+    """Of a growing answer what its finished form, stripped and without headers, begins with, whatever comes."""
+    text = text.lstrip()  # a quote may begin the answer
+    before, _, last = text.rpartition("\n")
+    quoting = last.startswith(">") or (_LAST_QUOTED.search(before) is not None and last[:1] in ("", "("))
+    return without_headers(before if quoting else text)
 
 
 class Quoting:

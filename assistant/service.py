@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.bot import Bot
-from assistant.chat import Chat
+from assistant.chat import AnswerJob, Chat
 from assistant.errors import AssistantError, UnknownBotError
 from assistant.extractive import SpanBot
 from assistant.history import HistoryReader, reads_history
@@ -121,6 +121,13 @@ class Service:
             options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
             self._engines[pattern, level] = Engine(self._decoder, options)
         return self._engines[pattern, level]
+
+    @property
+    def answering(self) -> list[AnswerJob]:
+        """All answers that grow now, of all bots."""
+        with self._serving:
+            served = list(self._served.values())
+        return [job for each in served for job in each.chat.running]
 
     def _serve(self, profile: Profile) -> ServedBot:
         remember = self.options.model != EMBEDDED

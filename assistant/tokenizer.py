@@ -90,17 +90,17 @@ class Tokenizer:
         text: str = self._tokenizer.decode(token_ids, skip_special_tokens=True)
         return text
 
-    def spellings(self, vocabulary: int) -> list[str]:
-        """What each of `vocabulary` token ids spells inside a text; "" for control tokens and unused ids."""
-        known = min(len(self._tokenizer), vocabulary)
-        texts = self._tokenizer.batch_decode([[token] for token in range(known)], skip_special_tokens=True)
-        return [*texts, *[""] * (vocabulary - known)]
-
     def vocabulary(self, size: int) -> GrammarVocabulary:
         """The tokens spelt out for grammars, `size` of them; made at the first call. Raises ConstraintError."""
         if size not in self._spelt:
             self._spelt[size] = GrammarVocabulary(self._tokenizer, size, self.stop_ids)
         return self._spelt[size]
+
+    def spellings(self, vocabulary: int) -> list[str]:
+        """What each of `vocabulary` token ids spells inside a text; "" for control tokens and unused ids."""
+        known = min(len(self._tokenizer), vocabulary)
+        texts = self._tokenizer.batch_decode([[token] for token in range(known)], skip_special_tokens=True)
+        return [*texts, *[""] * (vocabulary - known)]
 
     @property
     def marks(self) -> tuple[int | None, int | None]:

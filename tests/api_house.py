@@ -15,10 +15,10 @@ import pytest
 from starlette.testclient import TestClient
 
 from assistant import service as module
+from assistant.keys import issue_key
 from assistant.service import Service, ServiceOptions
 from assistant.web.api.app import build_api
 from assistant.web.api.options import ApiOptions
-from assistant.web.api.people import issue_key
 from assistant.web.api.state import ApiState
 from sparse_backend import Engine
 from tests.fakes import CONTRACT, ScriptedEngine, decoder, model_folder

@@ -19,8 +19,9 @@ import pytest
 from fastapi import FastAPI
 
 from assistant.service import Service
+from assistant.web.api.app import build_api
 from assistant.web.api.options import ApiOptions
-from assistant.web.server import application, running
+from assistant.web.server import Server, application, running
 from tests.api_house import ANSWER, LOCAL, question_body, service_in
 from tests.conftest import HOUSE
 from tests.fakes import CONTRACT, ScriptedEngine
@@ -44,7 +45,7 @@ def served(service: Service) -> Iterator[str]:
         return application(service, options, [])
 
     app = asyncio.run(built())  # outside of any loop Gradio makes loops of its own and never closes them
-    with running(app, "127.0.0.1", port):
+    with running(Server(app, "127.0.0.1", port)):
         yield f"{LOCAL}:{port}"
     service.store.close()
 
@@ -196,7 +197,7 @@ def test_a_body_that_trickles_in_is_given_up(scripted: str) -> None:
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         head = f"POST /v1/files HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9000\r\n"
         connection.sendall(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n--x".encode())
-        answer = connection.recv(65536).decode()
+        answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()  # until the server hangs up
     assert answer.startswith("HTTP/1.1 408") and "too slowly" in answer
 
 
@@ -206,4 +207,27 @@ def test_page_and_api_share_one_address(scripted: str) -> None:
     assert page.headers["x-content-type-options"] == "nosniff" and "x-request-id" in page.headers
     assert httpx.get(f"{scripted}/v1/models").json()["object"] == "list"
     assert httpx.get(f"{scripted}/openapi.json").json()["info"]["title"] == "Unabridged"
-    assert httpx.get(f"{scripted}/v1/nothing").status_code == 404
+    for path in ("/v1/nothing", "/v1/files/"):
+        assert httpx.get(f"{scripted}{path}").json()["code"] == "not_found"
+
+
+def test_an_ending_server_finishes_its_answers(tmp_path: Path) -> None:
+    service = service_in(tmp_path)
+    engine = service.engine
+    assert isinstance(engine, ScriptedEngine)
+    engine.says, engine.hold = ANSWER, threading.Event()
+    server = Server(build_api(service, ApiOptions(open_user="me")), "127.0.0.1", free_port())
+    with running(server), httpx.Client(base_url=f"{LOCAL}:{server.config.port}", timeout=20) as client:
+        file_id = client.post("/v1/files", files=[("file", ("deal.txt", CONTRACT.encode()))]).json()["id"]
+        body = question_body("What is the fee?", file_id)
+        with client.stream("POST", "/v1/chat/completions", json=body | {"stream": True}) as response:
+            lines = response.iter_lines()
+            next(line for line in lines if line.startswith("data: "))
+            server.should_exit = True
+            while not server._state.closing:
+                time.sleep(0.02)
+            refused = httpx.post(f"{LOCAL}:{server.config.port}/v1/chat/completions", json=body)
+            assert refused.status_code == 503 and refused.json()["error"]["code"] == "ending"
+            engine.hold.set()
+            assert [line for line in lines if line][-1] == "data: [DONE]"
+    service.store.close()

@@ -6,11 +6,12 @@ import base64
 import json
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.api_house import ANSWER, House, Person, ann, bob, house, question_body
+from tests.api_house import ANSWER, House, Person, ann, bob, house, house_in, question_body
 from tests.fakes import CONTRACT
 
 __all__ = ["ann", "bob", "house"]  # fixtures
@@ -169,6 +170,15 @@ def test_what_cannot_be_served_is_refused_in_one_sentence(
     assert words in error["message"] and error["message"].endswith(".")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{", b"[" * 100_000, b'{"a":' * 50_000, b"\xff\xfe", b'"text"', b'{"model": NaN}', b'{"model": "\\ud800"}'],
+)
+def test_bodies_that_are_no_request_are_refused(ann: Person, body: bytes) -> None:
+    response = ann.call("POST", CHAT, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 400 and response.json()["error"]["type"] == "invalid_request_error"
+
+
 def test_questions_that_miss_something_are_refused(ann: Person) -> None:
     file_id = ann.upload()
     assert ann.ask("  ", file_id).json()["error"]["code"] == "empty_question"
@@ -187,7 +197,9 @@ def test_questions_that_miss_something_are_refused(ann: Person) -> None:
     )
 
 
-def test_a_failed_answer_is_an_error_in_either_form(ann: Person, house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_answer_is_an_error_in_either_form(
+    ann: Person, house: House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     file_id = ann.upload()
     secret = "the secret words of a document"
 
@@ -195,7 +207,10 @@ def test_a_failed_answer_is_an_error_in_either_form(ann: Person, house: House, m
         raise RuntimeError(secret)
 
     monkeypatch.setattr(house.engine, "ask", fail)
-    response = ann.ask("What?", file_id)
+    response = ann.ask("What?", file_id, headers={"X-Request-ID": "failing"})
+    (told,) = [record for record in caplog.records if record.name == "unabridged.answers"]
+    assert told.__dict__["request_id"] == "failing" and told.__dict__["error"] == "RuntimeError"
+    assert secret not in str(told.__dict__)
     assert response.status_code == 500 and response.json()["error"]["type"] == "server_error"
     assert secret not in response.text
     last = events(ann.ask("What?", file_id, stream=True).text)[-1]
@@ -219,3 +234,30 @@ def test_a_second_question_waits_for_the_first_and_stop_ends_it(ann: Person, hou
     assert found[0]["unabridged"]["finish"] == "cancelled" and found[0]["choices"][0]["finish_reason"] == "stop"
     assert ann.call("GET", f"/v1/conversations/{talk}/messages").json()["data"][-1]["status"] == "stopped"
     assert ann.call("POST", f"/v1/conversations/{talk}/stop").json()["stopped"] is False
+
+
+def test_the_same_request_after_a_restart_gets_the_stored_answer(tmp_path: Path) -> None:
+    headers, history = {"Idempotency-Key": "across"}, []
+    with house_in(tmp_path) as first:
+        first.engine.says = ANSWER
+        ann = first.person()
+        file_id = ann.upload()
+        before = ann.ask("What is the fee?", file_id, headers=headers).json()
+        store = first.service.store
+        broken = store.create_conversation(ann.user, "legal", "deal.txt", (file_id,))
+        store.append(ann.user, broken.id, "user", "And the term?", idempotency_key="broken")
+        answer = store.begin_answer(ann.user, broken.id)
+        assert answer.id is not None
+        store.finish_answer(ann.user, answer.id, "It ru", "broken", None)  # as the next start marks it
+    with house_in(tmp_path) as second:
+        second.engine.says = "It runs for five (5) years."
+        ann = Person(ann.user, ann.key, second.client)
+        after = ann.ask("What is the fee?", file_id, headers=headers).json()
+        assert after["id"] == before["id"] and after["choices"] == before["choices"]
+        assert after["unabridged"]["citations"] == before["unabridged"]["citations"]
+        assert second.engine.asked == []
+        body = {"model": "legal", "conversation": broken.id, "messages": [{"role": "user", "content": "And the term?"}]}
+        for _ in range(2):  # an answer that broke off is no answer: it is asked anew, once
+            history.append(ann.call("POST", CHAT, json=body, headers={"Idempotency-Key": "broken"}).json())
+        assert history[0]["choices"][0]["message"]["content"] == second.engine.says
+        assert history[0]["id"] == history[1]["id"] and len(second.engine.asked) == 1

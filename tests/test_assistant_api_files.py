@@ -140,7 +140,9 @@ def test_uploads_outlive_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(first._pool, "submit", lambda *_: None)  # the program ends before anything is read
     file_id = first.add("ann", "legal", [("deal.txt", io.BytesIO(CONTRACT.encode()))])
     first.close()
-    (tmp_path / "uploads" / "torn").mkdir()  # an upload that never arrived whole
+    for torn, record in (("torn", ""), ("older", '{"token": "older"}')):  # never arrived whole; of another version
+        (tmp_path / "uploads" / torn).mkdir()
+        (tmp_path / "uploads" / torn / ("upload.json" if record else "x")).write_text(record)
     with pytest.raises(NotFoundError):
         service.store.document("ann", file_id)
     second = Uploads(service, readers=1, at_once=4)

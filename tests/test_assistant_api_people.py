@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from assistant.keys import issue_key, key_hash
 from assistant.web.api.gate import is_loopback
-from assistant.web.api.people import issue_key, key_hash
 from tests.api_house import House, Person, ann, bob, house, house_in, question_body
 
 __all__ = ["ann", "bob", "house"]  # fixtures
@@ -67,7 +66,7 @@ def test_keys_are_hashed_expire_and_can_be_revoked(ann: Person, house: House) ->
     accounts = house.service.store.accounts
     raw = b"".join(path.read_bytes() for path in house.service.options.data_dir.glob("unabridged.db*"))
     assert ann.key.encode() not in raw and key_hash(ann.key).encode() in raw
-    old, _ = issue_key(house.service.store, ann.user, "old", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    old, _ = issue_key(house.service.store, ann.user, "old", days=-1)
     assert Person(ann.user, old, house.client).call("GET", "/v1/files").status_code == 401
     assert ann.call("GET", "/v1/files").status_code == 200
     accounts.revoke_key(ann.user, accounts.keys(ann.user)[0].id)

@@ -12,7 +12,8 @@ from tests.fakes import document, lines
 
 
 def test_each_key_is_noted_once_and_dropped_with_its_owner(tmp_path: Path) -> None:
-    held, gone = Holdings(tmp_path), []
+    held = Holdings(tmp_path)
+    gone: list[str] = []
     held.note(DOCUMENT, "a", ["k1", "k2", "k1"])
     held.note(DOCUMENT, "a", ["k2", "k3"])
     held.note(HISTORY, "a", ["k4"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -17,11 +19,13 @@ from assistant.service import Service
 from assistant.web.api.app import build_api
 from assistant.web.api.journal import log_as_json
 from assistant.web.api.options import ApiOptions
+from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
 from assistant.web.page import LOCAL_USER, build
 
 MAX_UPLOAD = "200mb"  # the same limit as ingest's
-SHUTDOWN_S = 20  # for answers that are being streamed; later ones are marked at the next start
+DRAIN_S = 20.0  # how long answers may go on when the server is told to end
+LINGER_S = 3  # and then the connections of pages that are merely open
 
 
 def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str]], wait: bool = True) -> str:
@@ -32,11 +36,11 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
     options = ApiOptions(
         open_user=None if users else LOCAL_USER, max_upload_bytes=service.options.limits.max_file_bytes + (1 << 16)
     )
-    server = make_server(application(service, options, users), host, port)
+    server = Server(application(service, options, users), host, port)
     address = f"http://{host}:{port}/"
     if not wait:
         threading.Thread(target=server.run, name="server", daemon=True).start()
-        _await(server)
+        await_start(server)
         return address
     log_as_json()
     print(f"Unabridged is at {address}", flush=True)  # noqa: T201
@@ -66,41 +70,53 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
     return app
 
 
-def make_server(app: FastAPI, host: str, port: int) -> uvicorn.Server:
-    """A server that has not begun. Its own access log is off: it would write down paths and queries."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            app,
-            host=host,
-            port=port,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            h11_max_incomplete_event_size=64 * 1024,
-            timeout_graceful_shutdown=SHUTDOWN_S,
+class Server(uvicorn.Server):
+    """Ends in order: new questions are refused, answers are finished or, after DRAIN_S, stopped and stored."""
+
+    def __init__(self, app: FastAPI, host: str, port: int) -> None:
+        """Its own access log is off: it would write down paths and queries."""
+        super().__init__(
+            uvicorn.Config(
+                app,
+                host=host,
+                port=port,
+                access_log=False,
+                log_level="warning",
+                server_header=False,
+                timeout_graceful_shutdown=LINGER_S,
+            )
         )
-    )
+        self._state: ApiState = app.state.api
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """See uvicorn.Server; a second Ctrl+C does not wait."""
+        self._state.closing = True
+        service, end = self._state.service, time.monotonic() + DRAIN_S
+        while service.answering and time.monotonic() < end and not self.force_exit:
+            await asyncio.sleep(0.1)
+        for job in service.answering:
+            job.stop()
+        await super().shutdown(sockets)
 
 
 @contextlib.contextmanager
-def running(app: FastAPI, host: str, port: int) -> Iterator[None]:
+def running(server: Server) -> Iterator[None]:
     """The server in a thread, until the block ends."""
-    server = make_server(app, host, port)
     thread = threading.Thread(target=server.run, name="server", daemon=True)
     thread.start()
     try:
-        _await(server)
+        await_start(server)
         yield
     finally:
         server.should_exit = True
-        thread.join(SHUTDOWN_S + 5)
+        thread.join(DRAIN_S + LINGER_S + 5)
 
 
-def _await(server: uvicorn.Server) -> None:
+def await_start(server: Server) -> None:
+    """Waits until the server listens; AssistantError when it cannot."""
     end = time.monotonic() + 30
     while not server.started:
         if time.monotonic() > end or server.should_exit:
-            raise AssistantError(
-                f"The address {server.config.host}:{server.config.port} cannot be served; choose another --port."
-            )
+            place = f"{server.config.host}:{server.config.port}"
+            raise AssistantError(f"The address {place} cannot be served; choose another --port.")
         time.sleep(0.02)

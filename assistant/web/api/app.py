@@ -33,6 +33,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "Refused.", "content": {"application/problem+json": {}}, "model": ProblemObject},
     "5XX": {"description": "Failed.", "content": {"application/problem+json": {}}, "model": ProblemObject},
 }
+_METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _CODES = {404: "not_found", 405: "method_not_allowed", 408: "too_slow", 413: "too_large"}
 
 
@@ -53,6 +54,7 @@ def build_api(service: Service, options: ApiOptions) -> FastAPI:
     for module in (completions, files, conversations, bots):
         app.include_router(module.router, dependencies=known, responses=_ERRORS)
     app.include_router(operations.router)
+    app.add_api_route("/v1/{rest:path}", _nothing, methods=_METHODS, include_in_schema=False)  # not the page's
     for kind in (*EXPECTED, Problem):
         app.add_exception_handler(kind, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)
@@ -70,6 +72,10 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     yield
     state.closing = True
     state.uploads.close()
+
+
+async def _nothing() -> None:
+    raise Problem(404, "There is no such route; /openapi.json lists them.", "not_found")
 
 
 def _answer(request: Request, problem: Problem) -> Response:

@@ -35,16 +35,21 @@ class Bodies:
             if complete:  # from here on the request only waits for its client to leave
                 return await receive()
             if declared.isdecimal() and int(declared) > most:
-                raise HTTPException(413, f"This may have {most:,} bytes at most.")
+                raise _given_up(413, f"This may have {most:,} bytes at most.")
             left = begin + self._grace_s + size / self._rate - time.monotonic()
             try:
                 message = await asyncio.wait_for(receive(), max(left, 0.001))
             except TimeoutError:
-                raise HTTPException(408, "The body came too slowly and was given up; send it again.") from None
+                raise _given_up(408, "The body came too slowly and was given up; send it again.") from None
             size += len(message.get("body", b""))
             if size > most:
-                raise HTTPException(413, f"This may have {most:,} bytes at most.")
+                raise _given_up(413, f"This may have {most:,} bytes at most.")
             complete = message["type"] != "http.request" or not message.get("more_body", False)
             return message
 
         await self.app(scope, bounded, send)
+
+
+def _given_up(status: int, detail: str) -> HTTPException:
+    """The connection ends, too: the rest of the body may still be on its way."""
+    return HTTPException(status, detail, headers={"Connection": "close"})

@@ -46,13 +46,15 @@ async def complete(
     The model is one of the bots. Clients may send all that was said each time, as OpenAI's API wants it: a history
     that a stored conversation says goes on in that conversation. The same Idempotency-Key gives the same answer.
     """
+    if state.closing:
+        raise Problem(503, "The server is about to end; ask again in a moment.", "ending", headers={"Retry-After": "5"})
     state.answers.hit(who.user)
     asked = understand(body, vocabulary(state.service))
     await run_in_threadpool(state.service.bot, asked.bot)
     leave = state.answering.enter(who.user)
     try:
         document_id = await run_in_threadpool(_document_id, state, who.user, asked)
-        exchange = Exchange(state, who.user, asked, document_id, idempotency_key)
+        exchange = Exchange(state, who.user, asked, document_id, idempotency_key, request.state.request_id)
         state.keep(asyncio.create_task(exchange.run(leave)))
     except BaseException:
         leave()

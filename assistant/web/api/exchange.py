@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
@@ -13,10 +14,12 @@ from assistant.errors import BusyError
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument, ReadState
 from assistant.web.api.asked import Asked
+from assistant.web.api.journal import failure
 from assistant.web.api.problems import Problem, problem_of
 from assistant.web.api.state import ApiState
 from storage import Conversation, Message
 
+logger = logging.getLogger("unabridged.answers")
 _POLL = 0.05  # seconds between two looks at a reading
 
 
@@ -27,7 +30,9 @@ class Exchange:
     request, by its `key`, was answered before; `problem` when something failed; `over` at the end.
     """
 
-    def __init__(self, state: ApiState, user: str, asked: Asked, document_id: str, key: str | None) -> None:
+    def __init__(
+        self, state: ApiState, user: str, asked: Asked, document_id: str, key: str | None, request_id: str
+    ) -> None:
         self.asked, self.document_id = asked, document_id
         self.reading: ReadState | None = None
         self.conversation: Conversation | None = None
@@ -35,7 +40,7 @@ class Exchange:
         self.stored: Message | None = None
         self.problem: Problem | None = None
         self.over = False
-        self._state, self._user, self._key = state, user, key
+        self._state, self._user, self._key, self._request_id = state, user, key, request_id
         self._loop = asyncio.get_running_loop()
         self._waiting: set[asyncio.Event] = set()
         self._served = state.service.bot(asked.bot)
@@ -77,8 +82,10 @@ class Exchange:
                 if self.job.failure:
                     raise self.job.failure
                 await run_in_threadpool(self._note)
-        except Exception as error:  # told to whoever asked; what is not meant for them stays here
+        except Exception as error:  # told to whoever asked; what is not meant for them goes to the log
             self.problem = problem_of(error)
+            if self.problem.status >= 500:
+                logger.error("answer", extra=failure(error) | {"request_id": self._request_id})
         finally:
             self.over = True
             leave()

@@ -22,7 +22,7 @@ async def upload(
     state: State,
     who: Who,
     file: Annotated[list[UploadFile], File(description="A file, or several that together are one document.")],
-    purpose: Annotated[Text, Form(max_length=64, description="Kept as it is; “user_data” or “assistants”.")] = "",
+    purpose: Annotated[Text, Form(max_length=64, description="Has no effect; OpenAI’s clients send it.")] = "",
     bot: Annotated[Text, Form(max_length=64, description="Who will be asked: the file is read for that bot.")] = "",
 ) -> FileObject:
     """Keeps the file and reads it in the background; GET tells how far that is.
@@ -75,8 +75,12 @@ def delete_file(state: State, who: Who, file_id: Text) -> Deleted:
 
     409 while conversations use it: delete those first.
     """
-    if not state.uploads.drop(who.user, file_id):
+    dropped = state.uploads.drop(who.user, file_id)
+    try:
         state.service.forget(who.user, file_id)
+    except NotFoundError:  # an upload that was not read yet
+        if not dropped:
+            raise NotFoundError("There is no such file.") from None
     return Deleted(id=file_id, object="file")
 
 

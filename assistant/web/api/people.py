@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from assistant.keys import key_hash
 from storage import NotFoundError, Store
-from storage.records_people import ApiKey
-
-PREFIX = "un-"  # lets scanners for leaked secrets find keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +35,3 @@ class People:
         except NotFoundError:
             return None
         return Caller(user.id, user.role)
-
-
-def issue_key(store: Store, user: str, name: str, *, expires_at: datetime | None = None) -> tuple[str, ApiKey]:
-    """A new key of a user: the secret, which is shown once and kept nowhere, and what is known of it.
-
-    Raises NotFoundError for a user that does not exist.
-    """
-    secret = PREFIX + secrets.token_urlsafe(32)
-    return secret, store.accounts.add_key(user, name, key_hash(secret), expires_at=expires_at)
-
-
-def key_hash(key: str) -> str:
-    """What is kept of a key. It holds 256 random bits, so one round of SHA-256 cannot be guessed backwards."""
-    return hashlib.sha256(key.encode()).hexdigest()

@@ -76,8 +76,12 @@ class Uploads:
     def resume(self) -> int:
         """Takes up what an earlier run left unread; returns how many uploads that are."""
         for record in sorted(self._root.glob(f"*/{_RECORD}")):
-            stored = json.loads(record.read_text("utf-8"))
-            ticket = Ticket(**stored | {"files": tuple(stored["files"])})
+            try:
+                stored = json.loads(record.read_text("utf-8"))
+                ticket = Ticket(**stored | {"files": tuple(stored["files"])})
+            except (ValueError, TypeError, KeyError) as error:  # of another version: nobody can read it any more
+                logger.error("upload record", extra=failure(error))
+                continue
             upload = self._all[ticket.user, ticket.id] = Upload(ticket)
             if ticket.error:
                 upload.ended.set()
@@ -130,7 +134,8 @@ class Uploads:
         upload = self.find(user, document_id)
         if upload is None:
             return False
-        upload.dropped = True
+        with self._lock:  # not while it is being kept
+            upload.dropped = True
         if upload.job:
             upload.job.cancel()
         self._remove(upload)
@@ -163,9 +168,10 @@ class Uploads:
             if upload.dropped:
                 job.cancel()
             document = job.result()
-            if not upload.dropped:
-                self._keep(ticket, document)
-                served.keep(document, job)
+            with self._lock:
+                if not upload.dropped:
+                    self._keep(ticket, document)
+                    served.keep(document, job)
         except EXPECTED as raised:
             error = str(raised)
         except Exception as raised:
