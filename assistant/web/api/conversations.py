@@ -111,7 +111,7 @@ def delete_conversation(state: State, who: Who, conversation_id: Text) -> Delete
     """Hides the conversation; for the days that the organisation sets it can be restored. A growing answer stops."""
     conversation = _own(state, who.user, conversation_id)
     _stop(state, conversation)
-    state.service.store.delete_conversation(who.user, conversation_id)
+    state.service.delete_conversation(who.user, conversation_id)
     return Deleted(id=conversation_id, object="conversation")
 
 
