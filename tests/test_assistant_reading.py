@@ -11,6 +11,7 @@ from assistant.errors import AssistantError
 from assistant.reading import QUESTION_ROOM, Reader, ReadJob, ReadState
 from ingest import IngestError
 from sparse_backend import Cancelled, ContextTooLongError
+from sparse_backend.segment import Segment
 from tests import fakes
 from tests.fakes import CONTRACT, LIMIT, PROFILE, contract, reader
 
@@ -66,8 +67,10 @@ def test_the_time_left_is_unknown_at_first_then_falls_to_nothing(tmp_path: Path)
 def test_what_was_read_is_the_whole_document(tmp_path: Path) -> None:
     done = reader(tmp_path).start([contract(tmp_path)]).result()
     assert done.held.document.text == CONTRACT
-    assert fakes.tokenizer().decode(done.read.segment.token_ids[done.prefix.start :]) == CONTRACT
-    assert done.read.segment.token_ids == done.prefix.token_ids
+    segment = done.read.segment
+    assert isinstance(segment, Segment)
+    assert fakes.tokenizer().decode(segment.token_ids[done.prefix.start :]) == CONTRACT
+    assert segment.token_ids == done.prefix.token_ids
     assert done.read.cached_tokens == 0
 
 
