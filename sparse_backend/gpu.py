@@ -19,6 +19,7 @@ from torch.nn.functional import scaled_dot_product_attention
 from sparse_backend.config import Impl, UnsupportedPatternError, parse_impl
 from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.layout import Layout
+from sparse_backend.merge import absorb
 
 DTYPES = (torch.bfloat16, torch.float16)
 DIMS = (16, 256)
@@ -171,10 +172,8 @@ def global_rows(
         low += k.shape[1]
     out, lse = pieces(given, scale, softcap=extra.softcap or 0.0, window=window)
     mixed, whole = out[0], lse[0]
-    if extra.sinks is not None:  # one more score without a value: it only lowers the others' share
-        sink = extra.sinks.float()[:, None].expand_as(whole)
-        both = torch.logaddexp(whole, sink)
-        mixed, whole = mixed * torch.exp(whole - both)[..., None].to(mixed.dtype), both
+    if extra.sinks is not None:
+        mixed, whole = absorb(mixed, whole, extra.sinks)
     weights = None
     if probabilities:
         last = [q[:, -probabilities:] for q in queries]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from sparse_backend.merge import absorb
 from sparse_backend.model import Decoder, Form
 from sparse_backend.positions import Rotation
 from sparse_backend.probe import Evidence
@@ -100,8 +101,7 @@ class _PlacedStep:
         out, lse = pieces(given, scale, softcap=extra.softcap or 0.0)
         mixed, whole = out[0], lse[0]
         if extra.sinks is not None:
-            both = torch.logaddexp(whole, extra.sinks.float()[:, None].expand_as(whole))
-            mixed, whole = mixed * torch.exp(whole - both)[..., None].to(mixed.dtype), both
+            mixed, whole = absorb(mixed, whole, extra.sinks)
         if self._evidence.wanted(layer):
             self._add(given[:-1], scale, extra.softcap, whole)
         return mixed.transpose(0, 1)
