@@ -1,4 +1,4 @@
-"""Benchmarks: `python -m sparse_backend.bench reading|attention|encoders|engine|decode|kvstore|patterns [--json]`.
+"""Benchmarks: `python -m sparse_backend.bench SUITE [--json]`; the suites are listed by --help.
 
 `reading` reads the same tokens with transformers' own dense forward (SDPA, same dtype, same weights) and with this
 backend, in one run on one machine, then asks twice and once more after a restart of the process. A correctness check
@@ -25,7 +25,15 @@ import psutil
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from sparse_backend import bench_attention, bench_decode, bench_encoders, bench_engine, bench_kvstore, pictures
+from sparse_backend import (
+    bench_attention,
+    bench_chats,
+    bench_decode,
+    bench_encoders,
+    bench_engine,
+    bench_kvstore,
+    pictures,
+)
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
@@ -45,7 +53,7 @@ ANSWER = 16  # tokens generated; only the first one's time is reported
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one suite; 0, or 1 when the correctness check fails."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.bench", description=__doc__)
-    suites = ["reading", "attention", "encoders", "engine", "decode", "kvstore", "patterns"]
+    suites = ["reading", "attention", "encoders", "engine", "chats", "decode", "kvstore", "patterns"]
     parser.add_argument("suite", choices=suites)
     parser.add_argument("--lengths", type=int, nargs="+", help="tokens; each suite has its own defaults")
     parser.add_argument("--window", type=int, help="of the attention suite; 2048 on a GPU, 1024 on a CPU")
@@ -65,19 +73,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"saved {options.save}")
         return 0
     if options.suite == "encoders":
-        print(
-            json.dumps(
-                {
-                    "cpu": _cpu_name(),
-                    "threads": torch.get_num_threads(),
-                    "encoders": bench_encoders.run(options.lengths, options.rounds, say),
-                }
-            )
-        )
+        found = bench_encoders.run(options.lengths, options.rounds, say)
+        print(json.dumps({"cpu": _cpu_name(), "threads": torch.get_num_threads(), "encoders": found}))
         return 0
     if options.suite == "attention":
         device = "cuda" if torch.cuda.is_available() else "cpu"
         print(json.dumps(bench_attention.run(device, options.lengths, options.window, say)))
+        return 0
+    if options.suite == "chats":
+        folder = str(ensure_embedded(Path(options.data_dir) / "models"))
+        print(json.dumps({"cpu": _cpu_name(), **bench_chats.run(folder, lambda n: _tokens(folder, n)[0])}))
         return 0
     if options.suite == "engine":
         folder = "" if torch.cuda.is_available() else str(ensure_embedded(Path(options.data_dir) / "models"))
