@@ -38,6 +38,7 @@ from sparse_backend.attention import sparse_attention
 from sparse_backend.config import EngineOptions, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.engine import Engine
+from sparse_backend.eval.conditions import cpu_name
 from sparse_backend.layout import compile_layout
 from sparse_backend.loading import load_decoder
 from sparse_backend.model import Form
@@ -74,7 +75,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.suite == "encoders":
         found = bench_encoders.run(options.lengths, options.rounds, say)
-        print(json.dumps({"cpu": _cpu_name(), "threads": torch.get_num_threads(), "encoders": found}))
+        print(json.dumps({"cpu": cpu_name(), "threads": torch.get_num_threads(), "encoders": found}))
         return 0
     if options.suite == "attention":
         device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.suite == "chats":
         folder = str(ensure_embedded(Path(options.data_dir) / "models"))
-        print(json.dumps({"cpu": _cpu_name(), **bench_chats.run(folder, lambda n: _tokens(folder, n)[0])}))
+        print(json.dumps({"cpu": cpu_name(), **bench_chats.run(folder, lambda n: _tokens(folder, n)[0])}))
         return 0
     if options.suite == "engine":
         folder = "" if torch.cuda.is_available() else str(ensure_embedded(Path(options.data_dir) / "models"))
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.suite == "decode":
         folder = str(ensure_embedded(Path(options.data_dir) / "models"))
-        print(json.dumps({"cpu": _cpu_name(), "threads": torch.get_num_threads(), **bench_decode.run(folder, say)}))
+        print(json.dumps({"cpu": cpu_name(), "threads": torch.get_num_threads(), **bench_decode.run(folder, say)}))
         return 0
     options.lengths = options.lengths or [2048, 4096, 8192]
     folder = str(ensure_embedded(Path(options.data_dir) / "models")) if options.model == "embedded" else options.model
@@ -137,7 +138,7 @@ def conditions(options: argparse.Namespace, folder: str) -> dict[str, Any]:
         "suite": options.suite,
         "model": NAME if options.model == "embedded" else Path(folder).name,
         "dtype": "bfloat16",
-        "cpu": _cpu_name(),
+        "cpu": cpu_name(),
         "threads": torch.get_num_threads(),
         "matmul_gflops": round(matmul_gflops()),
         "torch": torch.__version__,
@@ -315,16 +316,6 @@ def _exponent(rows: list[dict[str, Any]], name: str) -> float:
 
     first, last = rows[0], rows[-1]
     return round(math.log(seconds(last) / seconds(first)) / math.log(last["tokens"] / first["tokens"]), 3)
-
-
-def _cpu_name() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    facts = dict(line.split(":", 1) for line in lines if ":" in line)
-    named = {key.strip(): value.strip() for key, value in facts.items()}
-    return f"{named.get('model name')} (family {named.get('cpu family')}, model {named.get('model')})"
 
 
 if __name__ == "__main__":
