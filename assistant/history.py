@@ -1,7 +1,8 @@
 """A customer's whole history as context: every closed session is read once, the running one stands behind them.
 
-The system text is a segment of its own in front, each closed session is one behind it, and what is being said now is
-the tail of the next question. So a new turn computes nothing but itself, and a new session nothing but the last one.
+The system text and the first closed sessions are one segment, the later ones follow in segments of some thousand
+tokens, and what is being said now is the tail of the next question. So a new turn computes nothing but itself, and a
+session that closes nothing but the last segment.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from sparse_backend.segment import Context
 from storage import Conversation, Store
 
 IDLE = timedelta(hours=4)  # a customer who comes back after it begins a new session
+PACK = 3072  # tokens of a segment of sessions: read side by side in many small ones, facts are lost (docs/log.md)
 LIVE_SHARE = 8  # a session that fills this part of the model's trained range is closed, and the next one begins
 PAGE = 100  # conversations asked for at once
 ANCHOR_TOKENS = 12  # of a session's header: all of its date
@@ -107,17 +109,16 @@ class HistoryReader:
         return _Part(session, document, places, encode(document, self._tokenizer, anchor_tokens=ANCHOR_TOKENS))
 
     def _read(self, job: ReadJob, closed: Sequence[_Part]) -> list[Read]:
-        """The system text and each closed session as a segment of its own."""
-        texts: list[tuple[str, Sequence[int], Sequence[int]]] = [("", self._prompt.opening, ())]
-        texts += [(part.session.conversation_id, part.encoded.token_ids, part.encoded.anchors) for part in closed]
+        """The system text and the closed sessions, some PACK tokens of them to a segment: only the last one changes."""
+        texts = self._packed(closed)
         total, done = sum(len(ids) for _, ids, _ in texts), 0
         with self._lock:
             before = self._latest
         found: dict[str, Read] = {}
         reads: list[Read] = []
-        for owner, ids, anchors in texts:
+        for owners, ids, anchors in texts:
             key = self._engine.key(ids, anchors)
-            if owner:
+            for owner in owners:
                 self._holdings.note(HISTORY, owner, [key])
             known = before.get(key)
             if known is not None and self._engine.store.has(key):
@@ -132,6 +133,19 @@ class HistoryReader:
         with self._lock:
             self._latest = found
         return reads
+
+    def _packed(self, closed: Sequence[_Part]) -> list[tuple[set[str], list[int], list[int]]]:
+        """(conversations, token ids, anchors) of each segment, sessions in order, filled from the first on."""
+        texts: list[tuple[set[str], list[int], list[int]]] = [(set(), list(self._prompt.opening), [])]
+        for part in closed:
+            size = len(part.encoded.token_ids)
+            if texts[-1][0] and len(texts[-1][1]) + size > PACK:
+                texts.append((set(), [], []))
+            owners, ids, anchors = texts[-1]
+            owners.add(part.session.conversation_id)
+            anchors += [anchor + len(ids) for anchor in part.encoded.anchors]
+            ids += part.encoded.token_ids
+        return texts
 
     def forget(self, key: str) -> None:
         """Lets go of a segment that was deleted."""

@@ -18,6 +18,11 @@ REAL = HOUSE.parent / "shared" / "data"
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Names for parameters whose own would hold an address: tests must be called the same in every process."""
+    return argname if " at 0x" in repr(val) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skips, with the reason, what cannot run here."""
     reasons = {

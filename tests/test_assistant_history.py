@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -87,22 +88,42 @@ def test_a_later_session_leaves_earlier_texts_as_they_are(house: Service) -> Non
 # -- reading -----------------------------------------------------------------------------
 
 
+@pytest.fixture(autouse=True)
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each session a segment of its own: these tests' sessions are short."""
+    monkeypatch.setattr(module, "PACK", 1)
+
+
 def test_every_closed_session_is_a_segment_and_the_running_one_the_tail(house: Service, engine: ScriptedEngine) -> None:
     talk = imported(house.store).conversation.id
     house.store.append("ann", talk, "user", "Is the pump fine now?")
     document = read(house, talk)
     texts = [tokenizer().decode(segment.token_ids) for segment in document.segments]
-    assert len(texts) == 1 + len(SESSIONS)
-    assert "You answer a customer" in texts[0] and "Session of" not in texts[0]
-    for text, title in zip(texts[1:], ("3 May", "12 May", "20 June", "1 September"), strict=True):
-        assert text.startswith(f"Session of {title} 2025, ")
-    first = document.segments[1]
+    assert len(texts) == len(SESSIONS) and "You answer a customer" in texts[0]
+    for text, title in zip(texts, ("3 May", "12 May", "20 June", "1 September"), strict=True):
+        assert len(re.findall(r"^Session of ", text, re.M)) <= 1 and f"Session of {title} 2025, " in text
+    first = document.segments[0]
     assert "3 May" in tokenizer().decode([first.token_ids[index] for index in first.anchors])
     assert "Is the pump fine now?" in tokenizer().decode(document.live)
     engine.says = "It is."
     ask(house, talk, "And the oil?")
     tail = tokenizer().decode(engine.asked[-1])
     assert tail.index("Is the pump fine now?") < tail.index("Question: And the oil?")
+
+
+def test_short_sessions_share_a_segment_and_only_the_last_one_changes(
+    house: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = imported(house.store).conversation.id
+    apart = read(house, talk).segments
+    monkeypatch.setattr(module, "PACK", sum(len(segment) for segment in apart[:2]))
+    packed = read(house, talk).segments
+    assert [len(segment) for segment in packed[:1]] == [sum(len(segment) for segment in apart[:2])]
+    assert sum(map(len, packed)) == sum(map(len, apart)) and len(packed) < len(apart)
+    house.store.append("ann", talk, "user", "One more thing.")
+    house.store.start_session("ann", talk)
+    again = read(house, talk)
+    assert again.segments[0].key == packed[0].key and again.read.cached_tokens >= len(packed[0])
 
 
 def test_sessions_of_all_conversations_count_but_not_those_about_documents(house: Service, tmp_path: Path) -> None:
@@ -133,7 +154,7 @@ def test_a_session_ends_when_the_customer_was_away(
     monkeypatch.setattr(module, "IDLE", timedelta(0))
     document = read(house, talk)
     assert house.store.conversation("ann", talk).sessions == number + 1
-    assert len(document.segments) == 2 + len(SESSIONS) and document.live == ()
+    assert len(document.segments) == 1 + len(SESSIONS) and document.live == ()
 
 
 def test_a_long_session_ends_behind_an_answer_only(house: Service, engine: ScriptedEngine) -> None:
@@ -213,11 +234,11 @@ def test_what_was_read_goes_with_its_conversation(house: Service) -> None:
     talk = imported(house.store).conversation.id
     read(house, talk)
     before = house.engine.store.usage()[0]  # type: ignore[union-attr]
-    assert before == 1 + len(SESSIONS)
+    assert before == len(SESSIONS)
     house.delete_conversation("ann", talk)
-    assert house.engine.store.usage()[0] == 1, "the system text is nobody's"  # type: ignore[union-attr]
+    assert house.engine.store.usage()[0] == 0  # type: ignore[union-attr]
     house.store.restore_conversation("ann", talk)
-    assert read(house, talk).read.cached_tokens == len(read(house, talk).segments[0])
+    assert read(house, talk).read.cached_tokens == 0
 
 
 def test_erasing_and_purging_remove_files_and_segments(house: Service, tmp_path: Path) -> None:
@@ -231,7 +252,7 @@ def test_erasing_and_purging_remove_files_and_segments(house: Service, tmp_path:
     read(house, talk, "bob")
     house.store.delete_conversation("bob", talk)
     removed = house.purge(datetime.now(UTC) + timedelta(days=31))
-    assert removed.conversations == (talk,) and house.engine.store.usage()[0] == 1  # type: ignore[union-attr]
+    assert removed.conversations == (talk,) and house.engine.store.usage()[0] == 0  # type: ignore[union-attr]
 
 
 def test_beyond_the_trained_range_the_receipt_says_what_was_looked_at(tmp_path: Path) -> None:
