@@ -64,10 +64,18 @@ def citation(**changes: object) -> CitationRecord:
         (citation(page_label="4"), "p. 4, 2. Law"),
         (citation(page_label="iv"), "p. 4 (printed iv), 2. Law"),
         (citation(page=None, line=12, section=""), "line 12"),
+        (citation(page=None), "2. Law"),  # a Word file has neither pages nor lines
+        (citation(page=None, section=""), "deed.pdf"),
     ],
 )
 def test_a_place_is_told_as_it_is_printed(found: CitationRecord, words: str) -> None:
     assert place(found) == words
+
+
+def test_among_several_files_a_place_names_its_own() -> None:
+    assert place(citation(), files=2) == "deed.pdf, p. 4, 2. Law"
+    assert place(citation(page=None, line=12, section="run", path="a/b.py"), files=3) == "a/b.py, line 12, run"
+    assert place(citation(page=None, line=1, section="b.py", path="b.py"), files=3) == "b.py, line 1"
 
 
 def test_the_outline_lists_sections_and_gaps() -> None:
