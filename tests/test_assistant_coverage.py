@@ -28,7 +28,7 @@ def test_the_receipt_counts_pages_and_names_what_was_not_read() -> None:
     receipt = coverage(source, 15_135, 15_135)
     assert receipt == Coverage(15_135, 15_135, 23, (2, 5), 1, (("tool.bin", "binary data"),))
     assert receipt.sentence() == (
-        "Read 21 of 23 pages, 15,135 of 15,135 tokens. Not read (no text on the page): p. 2, 5. 1 files not read."
+        "Read 21 of 23 pages, 15,135 of 15,135 tokens. Not read (no text on the page): p. 2, 5. 1 file not read."
     )
     assert receipt.as_json() == {
         "tokens": 15_135,
