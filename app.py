@@ -147,8 +147,9 @@ def serve(options: argparse.Namespace) -> int:
         raise AssistantError(
             "Other machines could read your documents: set UNABRIDGED_USERS=name:password,… or stay on 127.0.0.1."
         )
-    from assistant.web.server import launch
+    from assistant.web.server import launch, refuse_taken
 
+    refuse_taken(options.host, options.port)  # a port in use must not cost the loading of a model either
     networks = tuple(each.strip() for each in env("WEBHOOK_NETWORKS", "").split(",") if each.strip())
     Guard(networks)  # a wrong network must not cost the loading of a model
     service = Service(service_options(options))

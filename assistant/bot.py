@@ -123,7 +123,8 @@ class Bot:
         self, document: ReadDocument, question: str, answer: Answer, text: str, options: AnswerOptions
     ) -> Finished:
         text = text.strip()
-        tokens = len(document.encoded.token_ids)
+        tokens, live = len(document.encoded.token_ids), len(document.live)
+        read = len(document.read.segment) - document.prefix.start
         mass = evidence_over(answer.evidence.numpy(), document.prefix.start, tokens)
         proof = document.citer.prove(text, question, mass)
         silent = says_not_stated(text, self.profile.not_stated)
@@ -141,7 +142,7 @@ class Bot:
             citations=citations,
             supported=silent or (bool(citations) and not doubted),
             unverified=(*proof.unverified, *checked.unverified),
-            coverage=coverage(document.held.document, tokens, len(document.read.segment) - document.prefix.start),
+            coverage=coverage(document.held.document, tokens + live, read + live),
             answer=answer,
             see_also=beside,
             facts=checked.facts,

@@ -49,7 +49,8 @@ class Coverage:
             listed = ", ".join(str(page) for page in self.pages_unread[:12]) + (" …" if unread > 12 else "")
             line += f" Not read (no text on the page): p. {listed}."
         if self.files_unread:
-            line += f" {len(self.files_unread)} files not read."
+            count = len(self.files_unread)
+            line += f" {count:,} file{'s' if count != 1 else ''} not read."
         return line
 
 

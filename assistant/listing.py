@@ -135,12 +135,15 @@ def _history_counts(record: AnswerRecord) -> dict[str, int]:
 
 def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -> str:
     """Citations, coverage and timings for people."""
-    lines = [f"  [{citation.number}] {place(citation)}: “{citation.quote}”" for citation in proofs(record)]
+    lines = [
+        f"  [{citation.number}] {place(citation, files=record.files)}: “{citation.quote}”"
+        for citation in proofs(record)
+    ]
     if not record.supported:
         lines.append("  No passage of the document was found that proves this answer.")
     lines += [f"  Not in the document: “{quote}”" for quote in finished.unverified]
     lines += [
-        f"  See also [{citation.number}] {citation.kind}, {place(citation)}: “{citation.quote}”"
+        f"  See also [{citation.number}] {citation.kind}, {place(citation, files=record.files)}: “{citation.quote}”"
         for citation in see_also(record)
     ]
     lines.append(f"  {finished.coverage.sentence()} {timing_sentence(record)}")
@@ -148,14 +151,15 @@ def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -
     return "\n".join(lines)
 
 
-def place(citation: CitationRecord) -> str:
-    """Where a citation stands: “p. 19, 15.1 Governing Law”."""
+def place(citation: CitationRecord, *, files: int = 1) -> str:
+    """Where a citation stands: “p. 19, 15.1 Governing Law”; with its path where the answer is about several files."""
     if citation.conversation_id is not None:
         return citation.section  # “session of 3 May 2025, message 14”
-    spot = f"p. {citation.page}" if citation.page else f"line {citation.line}"
+    spot = f"p. {citation.page}" if citation.page else f"line {citation.line}" if citation.line else ""
     if citation.page_label and citation.page_label != str(citation.page):
         spot += f" (printed {citation.page_label})"
-    return f"{spot}, {citation.section}" if citation.section else spot
+    path = citation.path if files > 1 or not (spot or citation.section) else ""
+    return ", ".join(part for part in (path, spot, citation.section if citation.section != path else "") if part)
 
 
 def timing_sentence(record: AnswerRecord) -> str:

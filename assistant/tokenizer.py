@@ -39,7 +39,7 @@ class Tokenizer:
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
         except (OSError, ValueError) as error:
-            raise BackendError(f"There is no usable tokenizer in “{folder}”.") from error
+            raise BackendError(_why_none(folder)) from error
         if not tokenizer.is_fast:
             raise BackendError(f"The tokenizer of “{folder}” gives no offsets, so answers could not be located.")
         tokenizer.model_max_length = 10**12  # lengths are checked by the engine, with a proper refusal
@@ -116,6 +116,15 @@ class Tokenizer:
         """The chat template filled with `messages`, ending where the answer starts when `open_answer`."""
         text: str = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=open_answer)
         return text
+
+
+def _why_none(folder: str) -> str:
+    """What is wrong with a model's name that led to no tokenizer, and what to do."""
+    if Path(folder).is_dir():
+        return f"There is no usable tokenizer in “{folder}”; give a folder with a model and its tokenizer files."
+    if folder.count("/") > 1 or folder.startswith((".", "~", "/")):
+        return f"There is no model folder “{folder}”; check the path."
+    return f"The model “{folder}” is neither a folder here nor could its tokenizer be got from the hub; check the name."
 
 
 def _stop_ids(tokenizer: Any, folder: str) -> frozenset[int]:

@@ -28,7 +28,7 @@ def test_the_receipt_counts_pages_and_names_what_was_not_read() -> None:
     receipt = coverage(source, 15_135, 15_135)
     assert receipt == Coverage(15_135, 15_135, 23, (2, 5), 1, (("tool.bin", "binary data"),))
     assert receipt.sentence() == (
-        "Read 21 of 23 pages, 15,135 of 15,135 tokens. Not read (no text on the page): p. 2, 5. 1 files not read."
+        "Read 21 of 23 pages, 15,135 of 15,135 tokens. Not read (no text on the page): p. 2, 5. 1 file not read."
     )
     assert receipt.as_json() == {
         "tokens": 15_135,
@@ -64,10 +64,18 @@ def citation(**changes: object) -> CitationRecord:
         (citation(page_label="4"), "p. 4, 2. Law"),
         (citation(page_label="iv"), "p. 4 (printed iv), 2. Law"),
         (citation(page=None, line=12, section=""), "line 12"),
+        (citation(page=None), "2. Law"),  # a Word file has neither pages nor lines
+        (citation(page=None, section=""), "deed.pdf"),
     ],
 )
 def test_a_place_is_told_as_it_is_printed(found: CitationRecord, words: str) -> None:
     assert place(found) == words
+
+
+def test_among_several_files_a_place_names_its_own() -> None:
+    assert place(citation(), files=2) == "deed.pdf, p. 4, 2. Law"
+    assert place(citation(page=None, line=12, section="run", path="a/b.py"), files=3) == "a/b.py, line 12, run"
+    assert place(citation(page=None, line=1, section="b.py", path="b.py"), files=3) == "b.py, line 1"
 
 
 def test_the_outline_lists_sections_and_gaps() -> None:

@@ -53,6 +53,16 @@ def ask(house: Service, talk: str, question: str) -> AnswerRecord:
     return record
 
 
+def test_the_receipt_counts_the_tokens_of_the_running_session_too(house: Service) -> None:
+    talk = imported(house.store).conversation.id
+    first, second = ask(house, talk, "Is the pump fine now?"), ask(house, talk, "What was sent?")
+    live = len(read(house, talk).live)
+    document = read(house, talk)
+    assert first.tokens == first.tokens_read == len(document.encoded.token_ids)
+    assert second.tokens == second.tokens_read
+    assert first.tokens < second.tokens < len(document.encoded.token_ids) + live
+
+
 # -- the text --------------------------------------------------------------------------
 
 

@@ -99,6 +99,18 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
+def refuse_taken(host: str, port: int) -> None:
+    """Raises AssistantError where `host` and `port` cannot be listened on; tried with the options the server uses."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((address[0], port, *address[2:]))  # getaddrinfo wraps 70000 around
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or "no such port"
+        raise AssistantError(f"{host}:{port} cannot be served ({why}); choose another --port.") from error
+
+
 @contextlib.contextmanager
 def running(server: Server) -> Iterator[None]:
     """The server in a thread, until the block ends."""

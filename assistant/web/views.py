@@ -77,7 +77,8 @@ def proof_line(record: AnswerRecord) -> str:
     """“Sources: [1] p. 19, …”, or the warning that nothing proves the answer."""
     if not record.supported:
         return '<span class="warn">No passage was found that proves this answer. Check it before you rely on it.</span>'
-    marks = " · ".join(f"[{citation.number}] {escape(place(citation))}" for citation in record.citations)
+    places = ((citation.number, place(citation, files=record.files)) for citation in record.citations)
+    marks = " · ".join(f"[{number}] {escape(where)}" for number, where in places)
     return f'<span class="sources">Sources: {marks}</span>' if marks else ""
 
 
@@ -112,11 +113,12 @@ def sources(message: Message | None) -> str:
     """The citations of one answer as buttons that open their place."""
     if message is None or message.answer is None:
         return '<p class="empty">Sources of an answer appear here.</p>'
+    files = message.answer.files
     if not message.answer.citations:
         return '<p class="empty">This answer has no proven source.</p>'
     rows = (
         f'<button type="button" class="citation" data-message="{message.id}" data-number="{item.number}">'
-        f"<b>[{item.number}] {escape(place(item))}</b><span>{escape(_short(item.quote))}</span>"
+        f"<b>[{item.number}] {escape(place(item, files=files))}</b><span>{escape(_short(item.quote))}</span>"
         f"<small>{_kind(item)}</small></button>"
         for item in message.answer.citations
     )

@@ -52,10 +52,8 @@ def _proof(message: Message) -> list[str]:
     if message.answer is None:
         return []
     record = message.answer
-    cited = [
-        f"{citation.number}. {_plain(place(citation))}: “{_plain(' '.join(citation.quote.split()))}”"
-        for citation in record.citations
-    ]
+    places = [(each, _plain(place(each, files=record.files))) for each in record.citations]
+    cited = [f"{each.number}. {where}: “{_plain(' '.join(each.quote.split()))}”" for each, where in places]
     verdict = "" if record.supported else " No passage was found that proves this answer."
     return [*cited, *([""] if cited else []), f"Read {record.tokens_read:,} of {record.tokens:,} tokens.{verdict}", ""]
 
