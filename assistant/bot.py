@@ -135,12 +135,13 @@ class Bot:
             checked.located and not checked.refuted and not citations
         ):  # the tree agrees with the place that the answer names: that is its proof
             citations, beside = beside, ()
+        backed = proof.supported if proof.citations else bool(citations)
         doubted = checked.refuted or (bool(proof.unverified) and "quotes" in self.profile.checks)
         facts = "" if options.schema else "\n".join(f"- {fact}" for fact in checked.facts)  # JSON stays JSON
         return Finished(
             text="\n\n".join(filter(None, (text if options.schema else without_headers(text), facts))),
             citations=citations,
-            supported=silent or (bool(citations) and not doubted),
+            supported=silent or (backed and not doubted),
             unverified=(*proof.unverified, *checked.unverified),
             coverage=coverage(document.held.document, tokens + live, read + live),
             answer=answer,

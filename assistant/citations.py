@@ -35,6 +35,7 @@ _SILENT = re.compile(
 )
 SHORTEST = 12  # characters of a quotation that is looked up; shorter ones are mostly defined terms
 LIMIT = 3  # citations per answer
+REST = 300  # characters by which a quote is completed to its sentence
 ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a passage must hold
 
 
@@ -87,7 +88,15 @@ class Citer:
         if not scored:
             return None
         named, score, start, end = max(scored)
-        return start, end, "quote", 1.0 if named else score
+        return start, self._sentence_end(start, end), "quote", 1.0 if named else score
+
+    def _sentence_end(self, start: int, end: int) -> int:
+        """Where the sentence ends whose middle a quoted line ends in: half a definition is cited whole."""
+        index = passage_at(self._passages, start)
+        if index is None or self._document.text[end - 1] in ".;:!?":
+            return end
+        whole = self._passages[index].end
+        return whole if end < whole <= end + REST else end
 
     def _backs(self, said: str, question: str, start: int) -> bool:
         """Whether the passage at `start` holds what the answer says: all its figures, and most of its other words."""

@@ -136,7 +136,7 @@ PATTERNS = tuple(_SCHEDULES)
 def preset(name: str, level: str) -> Schedule:
     """How a decoder reads with the pattern `name` at quality `level`; UnsupportedPatternError lists the choices."""
     if level not in LEVELS:
-        raise UnsupportedPatternError(f"There is no level “{level}”; choose one of: {', '.join(LEVELS)}.")
+        raise UnsupportedPatternError(f"There is no level “{level}”; choose one of: auto, {', '.join(LEVELS)}.")
     if name not in _SCHEDULES:
         raise UnsupportedPatternError(f"There is no pattern “{name}”; choose one of: {', '.join(PATTERNS)}.")
     return _SCHEDULES[name](level)

@@ -271,3 +271,30 @@ def test_every_citation_is_the_documents_own_text(first: str, second: str, answe
             own = source.text[citation.start : citation.end]
             assert own and squeezed(own) == squeezed(citation.quote)
             assert citation.page == source.span_at(citation.start).page
+
+
+# -- block quotes ------------------------------------------------------------------------
+
+CLAUSES = lines(
+    "1. Term.\nThis Agreement ends on 5 December 2027 unless renewed.\n2. Fee.\nThe yearly fee is 500 euros.\n"
+    "3. Day.\nA “Business Day” is any day on which banks are authorized or required to\nclose in Rome.\n"
+)
+
+
+def test_a_true_quote_that_does_not_hold_the_answer_is_shown_but_supports_nothing() -> None:
+    asked = "When does this Agreement end?"
+    wrong = citer(CLAUSES).prove("December 2027\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
+    assert [one.quote for one in wrong.citations] == ["The yearly fee is 500 euros."] and not wrong.supported
+    said = "5 December 2027\n> This Agreement ends on 5 December 2027 unless renewed."
+    assert citer(CLAUSES).prove(said, asked, nothing(CLAUSES)).supported
+
+
+def test_a_quote_that_ends_in_mid_sentence_is_cited_to_its_end() -> None:
+    said = "Any day on which banks close\n> any day on which banks are authorized or required to\n(3. Day.)"
+    (cited,) = citer(CLAUSES).prove(said, "What is a Business Day?", nothing(CLAUSES)).citations
+    assert cited.quote == "any day on which banks are authorized or required to close in Rome."
+
+
+def test_an_invented_block_quote_is_named_and_is_no_citation() -> None:
+    proof = citer(CLAUSES).prove("900 euros\n> The yearly fee is 900 euros.", "What is the fee?", nothing(CLAUSES))
+    assert proof.unverified == ("The yearly fee is 900 euros.",) and not proof.supported

@@ -87,7 +87,9 @@ CASES: list[tuple[Link, int, Rule]] = [
 
 
 @pytest.mark.parametrize("n", LENGTHS)
-@pytest.mark.parametrize(("link", "heads", "rule"), CASES, ids=lambda value: None if callable(value) else repr(value)[:40])
+@pytest.mark.parametrize(
+    ("link", "heads", "rule"), CASES, ids=lambda value: None if callable(value) else repr(value)[:40]
+)
 def test_links_are_their_definitions(link: Link, heads: int, rule: Rule, n: int) -> None:
     expected = written(rule, n, heads)
     assert torch.equal(mask(link, n, heads), expected)
