@@ -139,6 +139,7 @@ def serve(options: argparse.Namespace) -> int:
     """`serve`: the page on http://HOST:PORT."""
     from assistant.errors import AssistantError
     from assistant.service import Service
+    from assistant.users import parse_users
     from assistant.webhook import start_courier
     from assistant.webhook_address import Guard
 
@@ -223,7 +224,7 @@ def doctor(options: argparse.Namespace) -> int:
 def service_options(options: argparse.Namespace) -> Any:
     """The settings of one service, from flags and environment."""
     from assistant.diagnosis import best_dtype
-    from assistant.service import ServiceOptions
+    from assistant.service_options import ServiceOptions
 
     return ServiceOptions(
         data_dir=Path(options.data_dir).expanduser(),
@@ -235,18 +236,10 @@ def service_options(options: argparse.Namespace) -> Any:
         impl=options.impl,
         dtype=best_dtype() if options.dtype == "auto" else options.dtype,
         weights=options.weights,
+        kv=options.kv,
+        passphrase=env("PASSPHRASE", ""),
         limits=limits(),
     )
-
-
-def parse_users(text: str) -> list[tuple[str, str]]:
-    """“name:password,name:password” as pairs; raises AssistantError for anything else."""
-    from assistant.errors import AssistantError
-
-    pairs = [tuple(item.split(":", 1)) for item in text.split(",") if item]
-    if any(len(pair) != 2 or not all(pair) for pair in pairs):
-        raise AssistantError("UNABRIDGED_USERS must look like name:password,name:password.")
-    return [(pair[0], pair[1]) for pair in pairs]
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -312,6 +305,7 @@ def shared_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("--data-dir", default=env("DATA_DIR", str(HOUSE / "data")))
     command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id, local folder or GGUF file")
     command.add_argument("--weights", default=env("WEIGHTS", "exact"), help="exact, int8 or int4")
+    command.add_argument("--kv", default=env("KV", "exact"), help="how what was read is kept: exact, int8 or int4")
     command.add_argument("--dtype", default=env("DTYPE", "auto"), help="auto, bfloat16, float16 or float32")
     command.add_argument("--bot", default=env("BOT", "legal"), help="legal, code, support, or one of --profiles")
     command.add_argument("--profiles", default=env("PROFILES", ""), metavar="DIR", help="a folder of your own bots")

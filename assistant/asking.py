@@ -18,7 +18,8 @@ from assistant.library import Held, Library
 from assistant.listing import answer_json, message_json, receipt_lines
 from assistant.profiles import Profile
 from assistant.reading import ReadDocument
-from assistant.service import Service, ServiceOptions, profile_named
+from assistant.service import Service, profile_named
+from assistant.service_options import ServiceOptions
 from assistant.terminal import show_progress
 from storage import AnswerRecord, Conversation, Store
 

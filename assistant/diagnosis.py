@@ -10,13 +10,14 @@ from typing import Any
 import psutil
 import torch
 
+from assistant.keeping import segments
 from assistant.profile_folder import find_profile, profile_lines
-from assistant.service import ServiceOptions, chosen_level, chosen_pattern
+from assistant.service import chosen_level, chosen_pattern
+from assistant.service_options import ServiceOptions
 from ingest.extras import extras
 from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
 from sparse_backend.gpu import chosen, missing
-from sparse_backend.kvstore import SegmentStore
 from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
@@ -38,9 +39,7 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
     pattern, level = chosen_pattern(options, profile), chosen_level(options, profile)
     schedule = preset(pattern, level)
     store = Store.open(options.data_dir)
-    segments = SegmentStore(options.data_dir / "segments")
-    segments.open()
-    number, size = segments.usage()
+    number, size = segments(options).usage()
     memory = psutil.virtual_memory()
     report = {
         "python": platform.python_version(),
@@ -55,7 +54,8 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "kernel": _kernel(options.impl),
         "pattern": f"{pattern}, level {level} ({schedule.fingerprint})",
         "data folder": str(options.data_dir.resolve()),
-        "segments": f"{number} documents read, {size / 1e6:,.0f} MB",
+        "segments": f"{number} documents read, {size / 1e6:,.0f} MB, kept {options.kv}"
+        + (", sealed" if options.passphrase else ""),
         "limits": ", ".join(f"{name} {getattr(options.limits, name):,}" for name in options.limits.__slots__),
         **extras(),
         **_bots(options),

@@ -22,7 +22,8 @@ from assistant.profiles import Profile
 from assistant.prompt import Prompt
 from assistant.reading import ReadDocument
 from assistant.scores import markdown, summary
-from assistant.service import EMBEDDED, ServiceOptions, chosen_level, chosen_pattern, profile_named
+from assistant.service import chosen_level, chosen_pattern, profile_named
+from assistant.service_options import EMBEDDED, ServiceOptions
 from assistant.tokenizer import Tokenizer
 from ingest import Document, Encoded, PartCache, encode, load
 from ingest.encode import Offsets

@@ -13,10 +13,11 @@ from assistant.errors import AssistantError
 from assistant.history import histories
 from assistant.history_file import export_history, import_history
 from assistant.holdings import HISTORY, Holdings
+from assistant.keeping import segments as segments_of
 from assistant.library import Library
 from assistant.removal import remove
-from assistant.service import ServiceOptions, profile_named
-from sparse_backend.kvstore import SegmentStore
+from assistant.service import profile_named
+from assistant.service_options import ServiceOptions
 from storage import Store
 from storage.export import plain
 
@@ -120,7 +121,7 @@ def _delete(command: HistoryCommand, options: ServiceOptions, store: Store) -> d
         store.conversation(command.user, command.conversation)
     if command.conversation is None and chosen and not command.yes:
         raise AssistantError(f"This deletes all {len(chosen)} conversations of “{command.user}”; say so with --yes.")
-    segments, holdings = _segments(options), Holdings(options.data_dir / "holdings")
+    segments, holdings = segments_of(options), Holdings(options.data_dir / "holdings")
     gone = 0
     for conversation_id in chosen:
         store.delete_conversation(command.user, conversation_id)
@@ -137,19 +138,13 @@ def _erase(command: HistoryCommand, options: ServiceOptions, store: Store) -> di
         )
     removed = store.privacy.erase(command.user)
     library = Library(options.data_dir / "documents", options.limits)
-    segments = remove(removed, library, Holdings(options.data_dir / "holdings"), _segments(options).delete)
+    segments = remove(removed, library, Holdings(options.data_dir / "holdings"), segments_of(options).delete)
     return {
         "conversations": len(removed.conversations),
         "documents": len(removed.documents),
         "messages": removed.messages,
         "segments": segments,
     }
-
-
-def _segments(options: ServiceOptions) -> SegmentStore:
-    store = SegmentStore(options.data_dir / "segments")
-    store.open()
-    return store
 
 
 def _lines(found: dict[str, Any]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from assistant.errors import AssistantError, UnknownBotError
 from assistant.extractive import SpanBot
 from assistant.history import HistoryReader, reads_history
 from assistant.holdings import HISTORY, Holdings
+from assistant.keeping import store_options
 from assistant.library import Held, Library
 from assistant.observer import Observers
 from assistant.profile_folder import find_profile, load_profiles
@@ -21,8 +21,8 @@ from assistant.reading import ReadDocument, Reader, ReadJob
 from assistant.removal import remove
 from assistant.search_passages import search_passages
 from assistant.served import ServedBot
+from assistant.service_options import EMBEDDED, ServiceOptions
 from assistant.tokenizer import Tokenizer
-from ingest import Limits
 from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.config import UnsupportedModelError
 from sparse_backend.embedded import NAME, ensure_embedded
@@ -35,29 +35,6 @@ from sparse_backend.spans import is_span_model, load_spans
 from sparse_backend.unpack import ensure_unpacked_file, gguf_of
 from storage import Conversation, DocumentRecord, Store
 from storage.records_support import Removed
-
-EMBEDDED = "embedded"
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceOptions:
-    """What the user may set. `bot`: who answers where nobody says another name.
-
-    `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
-    `parse_weights`. `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and
-    `chosen_level`. `profiles`: a folder of a team's own bots.
-    """
-
-    data_dir: Path
-    model: str = EMBEDDED
-    bot: str = "legal"
-    pattern: str = ""
-    level: str = "auto"
-    impl: str = "auto"
-    dtype: str = "bfloat16"
-    weights: str = "exact"
-    limits: Limits = field(default_factory=Limits)
-    profiles: Path | None = None
 
 
 class Service:
@@ -119,7 +96,7 @@ class Service:
         pattern, level = chosen_pattern(self.options, profile), chosen_level(self.options, profile)
         if (pattern, level) not in self._engines:
             options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-            self._engines[pattern, level] = Engine(self._decoder, options)
+            self._engines[pattern, level] = Engine(self._decoder, options, store_options(self.options))
         return self._engines[pattern, level]
 
     @property

@@ -12,7 +12,8 @@ from typing import Any
 from assistant.lint import findings
 from assistant.listing import cost_sentence, listing, outline
 from assistant.reading import ReadState
-from assistant.service import ServiceOptions, chosen_level, chosen_pattern, model_source, profile_named
+from assistant.service import chosen_level, chosen_pattern, model_source, profile_named
+from assistant.service_options import ServiceOptions
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, PartCache, encode, load
 from sparse_backend import BackendError

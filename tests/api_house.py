@@ -16,7 +16,8 @@ from starlette.testclient import TestClient
 
 from assistant import service as module
 from assistant.keys import issue_key
-from assistant.service import Service, ServiceOptions
+from assistant.service import Service
+from assistant.service_options import ServiceOptions
 from assistant.web.api.app import build_api
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState

@@ -10,7 +10,8 @@ import pytest
 
 from assistant import service as module
 from assistant.history_file import Imported, import_history
-from assistant.service import Service, ServiceOptions
+from assistant.service import Service
+from assistant.service_options import ServiceOptions
 from sparse_backend import Engine, EngineOptions
 from storage import Store
 from tests.fakes import ScriptedEngine, decoder, model_folder

@@ -10,7 +10,8 @@ import pytest
 
 import app
 from assistant.profile_folder import SHIPPED
-from assistant.service import ServiceOptions, chosen_level, chosen_pattern
+from assistant.service import chosen_level, chosen_pattern
+from assistant.service_options import ServiceOptions
 from storage import Store
 from tests.fakes import contract, model_folder
 from tests.history_house import history_file, service

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from assistant import service as module
-from assistant.service import Service, ServiceOptions
+from assistant.service import Service
+from assistant.service_options import ServiceOptions
 from assistant.web.desk import Desk, View
 from sparse_backend.shelf import Shelf
 from storage import NotFoundError

@@ -15,7 +15,7 @@ from torch import Tensor
 from assistant import evaluate as module
 from assistant.evaluate import EvalCommand, Examination, evaluate, picked
 from assistant.scores import markdown, summary
-from assistant.service import ServiceOptions
+from assistant.service_options import ServiceOptions
 from ingest import encode
 from sparse_backend import BackendError
 from sparse_backend.eval.own import OwnQuestion

@@ -10,11 +10,14 @@ import torch
 
 from assistant.bot import Finished
 from assistant.diagnosis import best_dtype, diagnose
-from assistant.service import Service, ServiceOptions, model_source
+from assistant.keeping import segments, store_options
+from assistant.service import Service, model_source
+from assistant.service_options import ServiceOptions
 from sparse_backend import Engine
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import UnsupportedModelError, UnsupportedPatternError, WrongKeyError
 from sparse_backend.loading import DTYPES, parse_dtype
 from sparse_backend.packed import Int8Linear
+from sparse_backend.quantize import KVFormat
 from tests.fakes import contract, model_folder
 from tests.gguf_file import TOKENS, write
 from tests.tiny import build, llama, one_thread
@@ -86,3 +89,15 @@ def test_the_doctor_tells_weights_dtype_and_libraries(gguf: Path, tmp_path: Path
         "transformers", "safetensors", "accelerate", "gguf"
     }  # fmt: skip
     assert diagnose(ServiceOptions(tmp_path, dtype=best_dtype()))["weights"].startswith("exact")
+
+
+def test_what_was_read_is_kept_as_asked_and_sealed(tmp_path: Path) -> None:
+    options = ServiceOptions(tmp_path, kv="int8", passphrase="correct horse")
+    kept = store_options(options)
+    assert kept.kv_format is KVFormat.INT8 and kept.key == store_options(options).key and len(kept.key or b"") == 32
+    assert "correct horse" not in repr(options)
+    segments(options)
+    with pytest.raises(WrongKeyError):
+        segments(ServiceOptions(tmp_path, kv="int8", passphrase="another"))
+    with pytest.raises(UnsupportedPatternError, match="exact, int8, int4"):
+        store_options(ServiceOptions(tmp_path, kv="int9"))

@@ -1,0 +1,34 @@
+"""What the user may set of a service, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ingest import Limits
+
+EMBEDDED = "embedded"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceOptions:
+    """What the user may set. `bot`: who answers where nobody says another name.
+
+    `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
+    `parse_weights`. `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and
+    `chosen_level`. `profiles`: a folder of a team's own bots. `kv`: exact, int8 or int4, how keys and values are kept;
+    a `passphrase` seals them on disk.
+    """
+
+    data_dir: Path
+    model: str = EMBEDDED
+    bot: str = "legal"
+    pattern: str = ""
+    level: str = "auto"
+    impl: str = "auto"
+    dtype: str = "bfloat16"
+    weights: str = "exact"
+    kv: str = "exact"
+    passphrase: str = field(default="", repr=False)
+    limits: Limits = field(default_factory=Limits)
+    profiles: Path | None = None
