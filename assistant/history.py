@@ -2,7 +2,7 @@
 
 The system text and the first closed sessions are one segment, the later ones follow in segments of some thousand
 tokens, and what is being said now is the tail of the next question. So a new turn computes nothing but itself, and a
-session that closes nothing but the last segment.
+session that closes becomes a segment of its own until there are several such.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import groupby
+from typing import NamedTuple
 
 from assistant.citations import Citer
 from assistant.history_promises import sync_promises
@@ -34,6 +35,7 @@ from storage import Conversation, Store
 
 IDLE = timedelta(hours=4)  # a customer who comes back after it begins a new session
 PACK = 3072  # tokens of a segment of sessions: read side by side in many small ones, facts are lost (docs/log.md)
+FEW = 4  # small segments in a row before they are read anew as one; a small one is below this part of PACK
 LIVE_SHARE = 8  # a session that fills this part of the model's trained range is closed, and the next one begins
 PAGE = 100  # conversations asked for at once
 ANCHOR_TOKENS = 12  # of a session's header: all of its date
@@ -57,6 +59,15 @@ class _Part:
     document: Document
     places: tuple[Place, ...]
     encoded: Encoded
+
+
+class _Text(NamedTuple):
+    """What one segment is read from: whose conversations, tokens, anchors, and how many sessions."""
+
+    owners: set[str]
+    token_ids: list[int]
+    anchors: list[int]
+    sessions: int
 
 
 class HistoryReader:
@@ -111,14 +122,15 @@ class HistoryReader:
     def _read(self, job: ReadJob, closed: Sequence[_Part]) -> list[Read]:
         """The system text and the closed sessions, some PACK tokens of them to a segment: only the last one changes."""
         texts = self._packed(closed)
-        total, done = sum(len(ids) for _, ids, _ in texts), 0
+        total, done = sum(len(text.token_ids) for text in texts), 0
         with self._lock:
             before = self._latest
         found: dict[str, Read] = {}
         reads: list[Read] = []
-        for owners, ids, anchors in texts:
+        for text in texts:
+            ids, anchors = text.token_ids, text.anchors
             key = self._engine.key(ids, anchors)
-            for owner in owners:
+            for owner in text.owners:
                 self._holdings.note(HISTORY, owner, [key])
             known = before.get(key)
             if known is not None and self._engine.store.has(key):
@@ -134,18 +146,37 @@ class HistoryReader:
             self._latest = found
         return reads
 
-    def _packed(self, closed: Sequence[_Part]) -> list[tuple[set[str], list[int], list[int]]]:
-        """(conversations, token ids, anchors) of each segment, sessions in order, filled from the first on."""
-        texts: list[tuple[set[str], list[int], list[int]]] = [(set(), list(self._prompt.opening), [])]
-        for part in closed:
-            size = len(part.encoded.token_ids)
-            if texts[-1][0] and len(texts[-1][1]) + size > PACK:
-                texts.append((set(), [], []))
-            owners, ids, anchors = texts[-1]
+    def _packed(self, closed: Sequence[_Part]) -> list[_Text]:
+        """The texts of the segments, sessions in order: as they were read before where they were, else packed anew.
+
+        Sessions closed one by one since then stand apart until there are more than FEW small ones in a row.
+        """
+        made: list[_Text] = []
+        start = 0
+        while start < len(closed) or not made:
+            ends = range(len(closed), start, -1)
+            texts = (self._text(closed, start, end) for end in ends)
+            fitting = [text for text in texts if len(text.token_ids) <= PACK or len(text.owners) == text.sessions == 1]
+            fitting = fitting or [self._text(closed, start, min(start + 1, len(closed)))]
+            kept = (text for text in fitting if self._engine.store.has(self._engine.key(text.token_ids, text.anchors)))
+            made.append(next(kept, fitting[0]))
+            start += made[-1].sessions
+        small = [len(text.token_ids) < PACK // FEW for text in made]
+        trailing = next((at for at, each in enumerate(reversed(small)) if not each), len(small))
+        if trailing <= FEW:
+            return made
+        first = sum(text.sessions for text in made[: len(made) - trailing])
+        return [*made[: len(made) - trailing], self._text(closed, first, len(closed))]
+
+    def _text(self, closed: Sequence[_Part], start: int, end: int) -> _Text:
+        """One segment's text: the sessions [start, end), the system text in front of the first."""
+        owners: set[str] = set()
+        ids, anchors = (list(self._prompt.opening) if start == 0 else []), list[int]()
+        for part in closed[start:end]:
             owners.add(part.session.conversation_id)
             anchors += [anchor + len(ids) for anchor in part.encoded.anchors]
             ids += part.encoded.token_ids
-        return texts
+        return _Text(owners, ids, anchors, end - start)
 
     def forget(self, key: str) -> None:
         """Lets go of a segment that was deleted."""

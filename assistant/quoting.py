@@ -55,7 +55,8 @@ class Quoting:
     """Constraints for one tokenizer; the indexes of the documents asked about last are kept."""
 
     def __init__(self, tokenizer: Tokenizer, vocabulary: int, *, kept: int = 8) -> None:
-        self._marks = quote_marks(tokenizer.spellings(vocabulary), tokenizer.stop_ids)
+        stops = frozenset(token for token in tokenizer.stop_ids if token < vocabulary)  # others are never said
+        self._marks = quote_marks(tokenizer.spellings(vocabulary), stops)
         self._vocabulary, self._kept = vocabulary, kept
         self._sources: OrderedDict[str, QuoteSource] = OrderedDict()
 

@@ -65,7 +65,7 @@ def service(data: Path, *, scripted: bool = False, **more: Any) -> Service:
         if scripted:
             patch.setattr(module, "Engine", lambda *_: ScriptedEngine(data))
         else:
-            patch.setattr(module, "Engine", lambda _, options: Engine(decoder(), chunked(options)))
+            patch.setattr(module, "Engine", lambda _, options, *__: Engine(decoder(), chunked(options)))
         return Service(ServiceOptions(data, model_folder(), bot="support", dtype="float32", **more))
 
 

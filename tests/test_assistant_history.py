@@ -121,19 +121,22 @@ def test_every_closed_session_is_a_segment_and_the_running_one_the_tail(house: S
     assert tail.index("Is the pump fine now?") < tail.index("Question: And the oil?")
 
 
-def test_short_sessions_share_a_segment_and_only_the_last_one_changes(
+def test_short_sessions_share_a_segment_and_what_was_read_stays(
     house: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(module, "PACK", 10_000)
     talk = imported(house.store).conversation.id
-    apart = read(house, talk).segments
-    monkeypatch.setattr(module, "PACK", sum(len(segment) for segment in apart[:2]))
     packed = read(house, talk).segments
-    assert [len(segment) for segment in packed[:1]] == [sum(len(segment) for segment in apart[:2])]
-    assert sum(map(len, packed)) == sum(map(len, apart)) and len(packed) < len(apart)
-    house.store.append("ann", talk, "user", "One more thing.")
-    house.store.start_session("ann", talk)
-    again = read(house, talk)
-    assert again.segments[0].key == packed[0].key and again.read.cached_tokens >= len(packed[0])
+    assert len(packed) == 1
+    counts = []
+    for turn in range(6):
+        house.store.append("ann", talk, "user", f"One more thing, number {turn}.")
+        house.store.start_session("ann", talk)
+        again = read(house, talk)
+        counts.append(len(again.segments))
+        if turn < 3:  # what was read before is not read again
+            assert again.segments[0].key == packed[0].key and again.read.cached_tokens >= len(packed[0])
+    assert counts[:4] == [2, 3, 4, 1], "five small segments in a row are read anew as one"
 
 
 def test_sessions_of_all_conversations_count_but_not_those_about_documents(house: Service, tmp_path: Path) -> None:
