@@ -56,7 +56,10 @@ def cost_sentence(cost: Estimate, tokens: int) -> str:
         f"Reading it takes about {seconds} and {cost.bytes / 1e6:,.0f} MB on this machine (its speed probed just now)."
     )
     if tokens > cost.limit:
-        line += f" It is longer than the {cost.limit:,} tokens this model was trained for, so it would be refused."
+        line += (
+            f" It is longer than the {cost.limit:,} tokens this model was trained for: only the pattern “headers” reads "
+            f"it, and answers look at a selection."
+        )
     return line
 
 

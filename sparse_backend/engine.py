@@ -252,7 +252,7 @@ class Engine:
             evidence=evidence,
             selection=selection,
             cancel=cancel,
-            graph=None if constraint else self._graph(whole, tail, evidence, selection),
+            graph=self._graph(whole, tail, evidence, selection),
         )
         leases = [self.store.lease(segment.key) for segment in whole.segments]
         self.scheduler.submit(request)
