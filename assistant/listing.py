@@ -58,7 +58,7 @@ def cost_sentence(cost: Estimate, tokens: int) -> str:
     if tokens > cost.limit:
         line += (
             f" It is longer than the {cost.limit:,} tokens this model was trained for: only the pattern “headers” reads "
-            f"it, and answers look at a selection."
+            "it, and answers look at a selection."
         )
     return line
 
