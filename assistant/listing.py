@@ -57,8 +57,8 @@ def cost_sentence(cost: Estimate, tokens: int) -> str:
     )
     if tokens > cost.limit:
         line += (
-            f" It is longer than the {cost.limit:,} tokens this model was trained for: only the pattern “headers” reads "
-            "it, and answers look at a selection."
+            f" It is longer than the {cost.limit:,} tokens this model was trained for: only the pattern “headers” "
+            "reads it, and answers look at a selection."
         )
     return line
 
