@@ -125,6 +125,11 @@ class Packer:
         """Tokens still free."""
         return self.shape.tokens - self._used
 
+    @property
+    def labels_left(self) -> int:
+        """Learnt tokens that still fit."""
+        return self.shape.labels - self._labels
+
     def add(self, example: Example) -> bool:
         """Whether the example fitted; nothing is changed when it did not."""
         n = len(example.ids)

@@ -69,7 +69,7 @@ def bank(name: str) -> tuple[Entry, ...]:
         for line in lines:
             fields[line[0]].append(line[2:].strip())
         title, _, place = title.partition("@")
-        more = _rewordings().get(title.strip(), {})
+        more = rewordings("rewordings").get(title.strip(), {})
         asks = tuple(_ask(line, more.get(index, ())) for index, line in enumerate(fields["q"]))
         heads = tuple(part for line in fields["h"] for part in line.split(" | "))
         keys = tuple(part for line in fields["k"] for part in line.split(" | "))
@@ -85,11 +85,11 @@ def _blocks(name: str) -> list[tuple[str, list[str]]]:
 
 
 @cache
-def _rewordings() -> dict[str, dict[int, tuple[str, ...]]]:
-    """Entry's name -> number of its question -> more wordings."""
+def rewordings(name: str) -> dict[str, dict[int, tuple[str, ...]]]:
+    """A file of rewordings: entry's name -> number of its question -> more wordings."""
     return {
         title.strip(): {int(line.split(":", 1)[0]): tuple(line.split(": ", 1)[1].split(" | ")) for line in lines}
-        for title, lines in _blocks("rewordings")
+        for title, lines in _blocks(name)
     }
 
 

@@ -58,7 +58,7 @@ class Mix:
         while misses < 6 and packer.room > 600:
             length = self._length(r, far and misses == 0, packer.room)
             example = self.example(r, length)
-            if not packer.add(example) and not packer.add(fewer_tails(example, packer.room)):
+            if not packer.add(example) and not packer.add(fewer_tails(example, packer.room, packer.labels_left)):
                 misses += 1
         return packer.row()
 
@@ -107,11 +107,13 @@ class Mix:
         return round(math.exp(r.uniform(math.log(low), math.log(max(low + 100, top)))))
 
 
-def fewer_tails(example: Example, room: int) -> Example:
-    """The example with as many of its questions as fit into `room` places; at least one, fitting or not."""
-    kept, used = [], len(example.ids)
+def fewer_tails(example: Example, room: int, labels: int) -> Example:
+    """The example with as many of its questions as fit into `room` places and `labels` learnt tokens; at least one."""
+    kept, used, learnt = [], len(example.ids), 0
     for tail in example.tails:
-        if not kept or used + len(tail.ids) <= room:
+        more = int(tail.learnt.sum())
+        if not kept or (used + len(tail.ids) <= room and learnt + more <= labels):
             kept.append(tail)
             used += len(tail.ids)
+            learnt += more
     return replace(example, tails=tuple(kept))

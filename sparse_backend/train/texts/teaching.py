@@ -24,7 +24,7 @@ _BAD = re.compile(
 )
 _COMMON = frozenset(
     "the a an of to in is are and or for be with that this it by on as at from not can may must will shall if when which has have do does what how "
-    "who where why i you we they there your my our its their should would could been was were".split()
+    "who where why i you we they there your my our its their should would could been was were because".split()
 )
 
 
