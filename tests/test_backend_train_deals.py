@@ -106,8 +106,8 @@ def test_evaluation_asks_in_wordings_that_training_never_uses() -> None:
 
 
 def test_rewordings_belong_to_entries() -> None:
-    known = {entry.name: entry for name in ("clauses", "facts") for entry in bank(name)}
-    for name, more in rewordings("rewordings").items():
+    known = {entry.name: entry for _, entry in clauses()} | {entry.name: entry for entry in bank("facts")}
+    for name, more in [*rewordings("rewordings").items(), *rewordings("rewordings_2").items()]:
         assert max(more) < len(known[name].asks), name
         for number, words in more.items():
             assert set(words) <= set(known[name].asks[number].questions)

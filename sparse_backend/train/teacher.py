@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sparse_backend.train.texts.corpus import Corpus
-from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, normal, sound
+from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, normal, replied, sound
 
 SHARE = 8  # batches that are read, sorted by length and written together
 
@@ -70,18 +70,19 @@ def _batch(writer: Writer, part: list[Candidate], seed: int, seen: set[str]) -> 
     good = [(one, clean(text)) for one, text in zip(part, written, strict=True) if sound(clean(text), one)]
     replies = writer.reply([(one.passage, question) for one, question in good]) if good else []
     for (one, question), reply in zip(good, replies, strict=True):
-        if not agrees(reply, one) or normal(question) in seen:
+        kept = one if agrees(reply, one) else replied(reply, one)
+        if kept is None or not sound(question, kept) or normal(question) in seen:
             continue
         seen.add(normal(question))
         record = {
-            "source": one.text.source,
-            "path": one.text.path,
-            "kind": one.choice.kind,
-            "low": one.choice.low,
-            "high": one.choice.high,
-            "start": one.choice.start,
-            "end": one.choice.end,
-            "answer": one.answer,
+            "source": kept.text.source,
+            "path": kept.text.path,
+            "kind": kept.choice.kind,
+            "low": kept.choice.low,
+            "high": kept.choice.high,
+            "start": kept.choice.start,
+            "end": kept.choice.end,
+            "answer": kept.answer,
             "question": question,
         }
         yield json.dumps(record, ensure_ascii=False)

@@ -40,7 +40,9 @@ class Layout:
     def drawn(cls, r: random.Random) -> Layout:
         """One of the ways in which contracts come out of their files; most are wrapped, as PDF pages are."""
         width = r.choice((0, 0, r.randint(66, 100), r.randint(90, 145), r.randint(110, 145)))
-        return cls(r.randrange(4 if width else 5), width, r.choice(("\n", "\n\n")) if width else "\n\n", r.random() < 0.5)
+        return cls(
+            r.randrange(4 if width else 5), width, r.choice(("\n", "\n\n")) if width else "\n\n", r.random() < 0.5
+        )
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparse_backend.train.texts.corpus import Corpus, Text
 from sparse_backend.train.texts.natural import sentences
@@ -91,10 +91,25 @@ def agrees(reply: str, candidate: Candidate) -> bool:
     """Whether the reply holds the span: all of a figure or name, most of a phrase, and not much beside it."""
     said = _WORD.findall(reply.lower())
     wanted = [word for word in _WORD.findall(candidate.answer.lower()) if word not in _COMMON]
-    if not wanted or len(said) > len(wanted) * 3 + 8:
+    if not wanted or len(said) > len(wanted) * 3 + 12:
         return False
     held = sum(word in said for word in wanted) / len(wanted)
     return held == 1 if len(wanted) <= 3 else held >= 0.7
+
+
+def replied(reply: str, candidate: Candidate) -> Candidate | None:
+    """The candidate with the reply as its span, when the reply is a few words of the sentence, literally and once."""
+    words = reply.strip().strip(".\"'`“”").strip()
+    content = [word for word in _WORD.findall(words.lower()) if word not in _COMMON]
+    told = not re.search(r"[\dA-Z_/.-]", words) and len(content) < 2
+    if not 3 <= len(words) <= 80 or not content or told or candidate.sentence.count(words) != 1:
+        return None
+    choice, text = candidate.choice, candidate.text.text
+    found = [*re.finditer(r"\s+".join(map(re.escape, words.split())), text[choice.low : choice.high])]
+    if len(found) != 1:
+        return None
+    start, end = choice.low + found[0].start(), choice.low + found[0].end()
+    return replace(candidate, choice=Choice("reply", start, end, choice.low, choice.high))
 
 
 def clean(written: str) -> str:
