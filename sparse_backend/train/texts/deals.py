@@ -151,7 +151,7 @@ def _opening(draft: Draft, kind: Kind) -> None:
 def _party_questions(draft: Draft, intro: str, start: int, end: int, day: str, firms: Sequence[str], seats: Sequence[str],
                      roles: Sequence[str]) -> None:  # fmt: skip
     r = draft.r
-    asks = [(day, ("What is the date of this agreement?", "When was this made?", "On which day did the parties enter into it?", "date of the contract",
+    asks: list[tuple[str, tuple[str, ...]]] = [(day, ("What is the date of this agreement?", "When was this made?", "On which day did the parties enter into it?", "date of the contract",
                    "How old is this paper? Give its date.", "From what date is the deal?"))]  # fmt: skip
     for side, word in ((0, "a"), (1, "b")):
         called = draft.given[word]
@@ -273,26 +273,26 @@ def _comparisons(draft: Draft) -> list[Asked]:
                     )
                 )
     r.shuffle(known)
-    found = []
+    found: list[Asked] = []
     for one, other in zip(known[::2], known[1::2], strict=False):
         if one[2] != other[2] or one[1] == other[1] or len(found) > 3:
             continue
         longer, shorter = (one, other) if one[1] > other[1] else (other, one)
-        ask = r.choice((f"Which is longer, {one[0]} or {other[0]}?", f"What gives more time: {one[0]} or {other[0]}?",
+        question = r.choice((f"Which is longer, {one[0]} or {other[0]}?", f"What gives more time: {one[0]} or {other[0]}?",
                         f"Compare {one[0]} with {other[0]}. Which one is longer?"))  # fmt: skip
         answer = f"{capital(longer[0])}: {longer[1]} {longer[2]}s against {shorter[1]} {shorter[2]}{'s' if shorter[1] != 1 else ''}"
         fact = longer[4]
         low = max([0, *(m.end() for m in re.finditer(r"[.;] ", fact.text[: longer[3] - fact.start]))])
         focus = (longer[3], longer[3] + 8)
         place = (fact.start + low, fact.start + len(fact.text))
-        found.append(Asked(reword(ask, r), answer, place, (longer[3], shorter[3]), "deal compare", focus))
+        found.append(Asked(reword(question, r), answer, place, (longer[3], shorter[3]), "deal compare", focus))
     return found
 
 
 def _refusals(draft: Draft, kind: Kind, used: set[str]) -> list[Asked]:
     """Questions on clauses that fit this kind of agreement but were left out of it, with all their topic."""
     r = draft.r
-    found = []
+    found: list[Asked] = []
     for _, entry in _fitting(kind):
         if entry.name in used or rivals(entry.name) & used:
             continue

@@ -53,8 +53,9 @@ def candidates(corpus: Corpus, seed: int) -> Iterator[Candidate]:
     queues = [iter(r.sample(texts, len(texts))) for _, texts in sorted(by_source.items())]
     while queues:
         for queue in list(queues):
-            text = next(queue, None)
-            if text is None:
+            try:
+                text = next(queue)
+            except StopIteration:
                 queues.remove(queue)
                 continue
             found = passages(text.text)
