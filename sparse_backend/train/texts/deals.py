@@ -213,7 +213,7 @@ def _clause(draft: Draft, number: str, entry: Entry, term: tuple[str, str] | Non
     template = r.choice(entry.texts)
     if term and _TERM.search(template) and f"{{{term[0]}}}" in template:
         given[term[0]] = f"the {term[1]}"
-    text = capital(fill(template, given, r))
+    text = capital(fill(template, given, r)).replace("..", ".")
     text = re.sub(r"(?<=\. )the (?=[A-Z])", "The ", text) if draft.given["A"].startswith("the ") else text
     heading = fill(r.choice(entry.headings), dict(given), r).replace("the ", "") if r.random() < 0.7 else None
     text = dressed(text, r)

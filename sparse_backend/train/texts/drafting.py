@@ -117,7 +117,7 @@ class Draft:
         free = [term for term in terms() if f'"{term[0]}"' not in self.given]
         for index, (term, meaning) in enumerate(r.sample(free, min(len(free), r.randint(4, 12))), first):
             self.given[f'"{term}"'] = ""
-            body = fill(meaning, {}, r)
+            body = fill(meaning, {}, r).rstrip(".")
             quoted = self.quoted(term)
             text = f"{quoted} {r.choice(('means', 'means', 'shall mean', 'refers to'))} {body}."
             span = self.section(f"{article}.{index}", None, text, quoted)
