@@ -30,7 +30,7 @@ class Parrot:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def write(self, asked: list[tuple[str, str, str]], seed: int) -> list[str]:
+    def write(self, asked: list[tuple[str, str, str]]) -> list[str]:
         self.asked += [answer for _, answer, _ in asked]
         return [f"Question: What do they say here about case {answer[::-1]} of it all?" for _, answer, _ in asked]
 

@@ -13,10 +13,11 @@ from sparse_backend.train.texts.natural import sentences
 from sparse_backend.train.texts.spans import Choice, choices, passages
 
 STYLES = (
-    "Use other words than the sentence.",
-    "Ask as a beginner would, in plain everyday words.",
-    "Ask as a customer who has not read it, without its technical terms.",
+    'Write one question to which the answer is "{answer}". Use other words than the sentence. Write only the question.',
+    "Write one short question that this answers in a few words, such as a number, a name or a thing. Write only the question.",
+    "Write one short question that a beginner would ask and that this answers in a few words. Write only the question.",
 )
+"""With the span given, and, as small teachers are better at it, left free: then the reply becomes the span."""
 PER_TEXT = 40  # passages of one text at most, so that no source drowns the others
 _WORD = re.compile(r"[a-z0-9]+")
 _BAD = re.compile(
@@ -102,8 +103,14 @@ def replied(reply: str, candidate: Candidate) -> Candidate | None:
     """The candidate with the reply as its span, when the reply is a few words of the sentence, literally and once."""
     words = reply.strip().strip(".\"'`“”").strip()
     content = [word for word in _WORD.findall(words.lower()) if word not in _COMMON]
-    told = not re.search(r"[\dA-Z_/.-]", words) and len(content) < 2
-    if not 3 <= len(words) <= 80 or not content or told or candidate.sentence.count(words) != 1:
+    told = len(words) < 2 or (not re.search(r"[\dA-Z_/.-]", words) and len(content) < 2)
+    if (
+        not (len(words) > 2 or words.isdigit())
+        or len(words) > 80
+        or not content
+        or told
+        or candidate.sentence.count(words) != 1
+    ):
         return None
     choice, text = candidate.choice, candidate.text.text
     found = [*re.finditer(r"\s+".join(map(re.escape, words.split())), text[choice.low : choice.high])]
