@@ -103,7 +103,7 @@ class _PlacedStep:
         if extra.sinks is not None:
             mixed, whole = absorb(mixed, whole, extra.sinks)
         if self._evidence.wanted(layer):
-            self._add(given[:-1], scale, extra.softcap, whole)
+            self._add(layer, given[:-1], scale, extra.softcap, whole)
         return mixed.transpose(0, 1)
 
     def _turn(self, rotation: Rotation, x: Tensor, ahead: int) -> Tensor:
@@ -112,8 +112,15 @@ class _PlacedStep:
         cos, sin = self._tables[id(rotation), ahead]
         return rotation.apply(x, cos.index_select(0, self.place), sin.index_select(0, self.place))
 
-    def _add(self, given: list, scale: float, softcap: float | None, whole: Tensor) -> None:  # type: ignore[type-arg]
-        """The strongest head's probability of every context token."""
+    def _add(
+        self,
+        layer: int,
+        given: list,  # type: ignore[type-arg]
+        scale: float,
+        softcap: float | None,
+        whole: Tensor,
+    ) -> None:
+        """The probability of every context token, as Evidence pools it over heads."""
         low = 0
         for one in given:
             kv_heads, n = one.k.shape[1], one.k.shape[2]
@@ -121,5 +128,5 @@ class _PlacedStep:
             raw = torch.bmm(packed, one.k[0].transpose(1, 2)).float().view(-1, n) * scale
             if softcap is not None:
                 raw = softcap * torch.tanh(raw / softcap)
-            self.mass[0, low : low + n] += torch.exp(raw - whole).amax(0)
+            self.mass[0, low : low + n] += self._evidence.pooled(layer, torch.exp(raw - whole))
             low += n
