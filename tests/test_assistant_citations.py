@@ -281,10 +281,15 @@ CLAUSES = lines(
 )
 
 
-def test_a_true_quote_that_does_not_hold_the_answer_is_shown_but_supports_nothing() -> None:
+def test_a_true_quote_that_does_not_hold_the_answer_supports_nothing_and_what_does_hold_it_goes_first() -> None:
     asked = "When does this Agreement end?"
-    wrong = citer(CLAUSES).prove("December 2027\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
+    wrong = citer(CLAUSES).prove("December 2028\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
     assert [one.quote for one in wrong.citations] == ["The yearly fee is 500 euros."] and not wrong.supported
+    beside = citer(CLAUSES).prove("5 December 2027\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
+    assert [(one.quote, one.kind) for one in beside.citations] == [
+        ("This Agreement ends on 5 December 2027 unless renewed.", "evidence"),
+        ("The yearly fee is 500 euros.", "quote"),
+    ]
     said = "5 December 2027\n> This Agreement ends on 5 December 2027 unless renewed."
     assert citer(CLAUSES).prove(said, asked, nothing(CLAUSES)).supported
 

@@ -1,7 +1,8 @@
 """Evidence: which heads look at the proof while the model answers, found on generated facts and tested on others.
 
-Of each head it is noted whether the passage that it looked at most was the proof. The heads that are right most often
-are summed; how many of them, the calibration decides. The first half of the samples calibrates, the second tests.
+Of each head it is noted whether the passage that it looked at most was the proof. The masses of the heads that are
+right most often are summed, as Evidence does; how many of them, the calibration decides. The first half of the samples
+calibrates, the second tests.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ class Look:
 
 
 def precision(looks: Sequence[Look], heads: Sequence[tuple[int, int]]) -> float:
-    """The share of questions whose proof is the passage with most mass, summed over `heads` of equal weight."""
+    """The share of questions whose proof is the passage with most mass, summed over `heads`."""
     return sum(_top(look, heads) == look.target for look in looks) / max(1, len(looks))
 
 
@@ -73,8 +74,7 @@ def _shares(mass: Tensor) -> Tensor:
 
 
 def _top(look: Look, heads: Sequence[tuple[int, int]]) -> int:
-    shares = _shares(look.mass)
-    return int(torch.stack([shares[layer, head] for layer, head in heads]).sum(0).argmax())
+    return int(torch.stack([look.mass[layer, head] for layer, head in heads]).sum(0).argmax())
 
 
 def measure_evidence(
