@@ -51,6 +51,7 @@ from sparse_backend.sampling import Choice
 SUITES = ("needle", "qa", "code", "history", "absent", "multikey")
 SHAPES = ((1024, 0.3), (1024, 0.8), (2048, 0.6), (2048, 0.15), (1536, 0.5), (4096, 0.5))  # tokens, depth
 TEXTS = 60
+LEAST_HEADS = 4  # one head alone may fail on a kind of text that was not generated
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +156,7 @@ def found_in(trials: Sequence[Trial]) -> Calibration:
     """Heads and weights from the even seeds, measured on the odd ones. Raises AssistantError and EvalError."""
     taught = [trial for trial in trials if trial.cell.seed % 2 == 0]
     tested = [trial for trial in trials if trial.cell.seed % 2]
-    heads = tuple(useful_heads(_looks(taught)))
+    heads = tuple(useful_heads(_looks(taught), LEAST_HEADS))
     answer, refusal = _weights(taught, heads)
     measured = measure(tested, heads, answer, refusal) | {"questions": len(taught)}
     return Calibration((), heads, answer, refusal, measured)

@@ -75,6 +75,11 @@ def general() -> Calibration:
     return Calibration((), (), known.answer, known.refusal, known.measured, own=False)
 
 
+def shipped_calibration() -> Calibration:
+    """The one of the embedded model."""
+    return _shipped()[str(GENERAL)]
+
+
 def calibration_file(fingerprint: str, models: Path) -> Path:
     """Where the calibration of a model is kept."""
     return models / "calibrations" / f"{fingerprint}.json"

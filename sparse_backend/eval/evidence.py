@@ -53,8 +53,8 @@ def strongest(looks: Sequence[Look]) -> float:
     return hits / max(1, len(looks))
 
 
-def calibrate(looks: Sequence[Look]) -> list[tuple[int, int]]:
-    """The heads (layer, head) to sum; raises EvalError without anything to learn from."""
+def calibrate(looks: Sequence[Look], least: int = 1) -> list[tuple[int, int]]:
+    """The heads (layer, head) to sum, `least` or more; raises EvalError without anything to learn from."""
     if not looks:
         raise EvalError(
             "There are no facts in one place to calibrate heads on; choose suites such as needle, code, qa."
@@ -63,7 +63,7 @@ def calibrate(looks: Sequence[Look]) -> list[tuple[int, int]]:
     shares = torch.stack([_shares(look.mass)[..., look.target] for look in looks]).mean(0)
     order = (hits + 1e-3 * shares).flatten().argsort(descending=True, stable=True).tolist()
     ranked = [divmod(index, hits.shape[1]) for index in order]
-    sizes = [size for size in SIZES if size <= len(ranked)]
+    sizes = [size for size in SIZES if least <= size <= len(ranked)] or [len(ranked)]
     best = max(sizes, key=lambda size: precision(looks, ranked[:size]))  # the fewest of those that are equal
     return ranked[:best]
 
