@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, eval, calibrate and more; only it reads the environment."""
+"""Unabridged on the command line: serve (default), read, ask, eval, calibrate …; only it reads the environment."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ def evaluate(options: argparse.Namespace) -> int:
 
 
 def calibrate(options: argparse.Namespace) -> int:
-    """`calibrate`: which heads of the model look at the proof, and what its confidence is worth; once for each model."""
+    """`calibrate`: which heads of the model look at the proof, what its confidence is worth; once for each model."""
     from assistant.calibrate import calibrate as find
     from assistant.terminal import show_count
 

@@ -162,7 +162,7 @@ class Bot:
         )
         listing = None if options.schema else self._checks_of(document).listing(question, text, citations, silent)
         if doubted or not (silent or backed) or (listing is not None and listing.disputed):
-            judged = doubtful(judged)
+            judged = doubtful(judged, refused=silent)
         told = (*checked.facts, listing.sentence) if listing else checked.facts
         if listing:
             beside += self._cited(document, listing.places, (*citations, *beside))

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from assistant.calibration import Calibration, calibration_file
-from assistant.citations import Citer, Mass
+from assistant.citations import Citer, Mass, relative
 from assistant.confidence import (
     ANSWER,
     REFUSAL,
@@ -133,23 +133,23 @@ def weigh(trial: Trial, heads: Sequence[Head]) -> Weighed:
     """The trial's proof and signals with the attention of `heads`, the strongest of each layer where there are none."""
     if trial.refused:
         return Weighed(trial, refusal_signals(trial.citer, trial.question, trial.choices), (), True)
-    attention = _attention(trial, heads)
-    proof = trial.citer.prove_by(trial.text, trial.question, attention)
+    mass = _mass(trial, heads)
+    proof = trial.citer.prove_by(trial.text, trial.question, relative(mass))
     cited = [(each.start, each.end) for each in proof.citations]
     on_proof = tuple(any(s < end and start < e for start, end in trial.proof) for s, e in cited)
-    found = signals(trial.citer, trial.text, trial.question, attention, cited, trial.choices)
+    found = signals(trial.citer, trial.text, trial.question, mass, cited, trial.choices, useful=bool(heads))
     return Weighed(trial, found, on_proof, proof.supported)
 
 
-def _attention(trial: Trial, heads: Sequence[Head]) -> Mass:
+def _mass(trial: Trial, heads: Sequence[Head]) -> Mass:
     if trial.mass is None:
         return np.zeros(0, dtype=np.float32)
     mass = trial.mass.float()
     if heads:
-        seen = torch.stack([mass[layer, head] for layer, head in heads]).sum(0)
+        seen = torch.stack([mass[layer, head] for layer, head in heads]).mean(0)
     else:
         seen = mass[len(mass) // 3 :].amax(1).sum(0)
-    return np.asarray((seen / seen.max().clamp(min=1e-9)).numpy(), dtype=np.float32)
+    return np.asarray(seen.numpy(), dtype=np.float32)
 
 
 def found_in(trials: Sequence[Trial]) -> Calibration:

@@ -19,6 +19,7 @@ from rapidfuzz.utils import default_process
 
 from assistant.passages import LiteralIndex, passage_at, passages
 from assistant.quoting import BlockQuote, split_quotes
+from assistant.sentences import sentences_in
 from assistant.sessions import session_label
 from assistant.words import overlap, terms_of
 from ingest import Document, Encoded
@@ -81,7 +82,10 @@ class Citer:
         backed = not placed or bool(quotes) or any(self._backs(said, question, start) for start, *_ in placed)
         if not chosen or not backed:  # a quote that proves something else: what was looked at may prove this
             found = self._passages_for(said, question, attention)
-            chosen, backed = [*found, *chosen], backed or bool(found)
+            if found:
+                chosen, backed = [*found, *chosen], True
+            elif not chosen:
+                chosen, backed = self._by_sentence(said, question, attention)
         citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         return Proof(citations, bool(citations) and backed, (*unverified, *lost))
 
@@ -172,12 +176,15 @@ class Citer:
 
     def attention(self, evidence: Mass) -> Mass:
         """Mass per passage, 1 for the passage most looked at. The strongest tokens count, not the passage's length."""
+        return relative(self.mass(evidence))
+
+    def mass(self, evidence: Mass) -> Mass:
+        """Attention mass [passages], divided by the square root of a passage's tokens."""
         sums = np.concatenate([[0.0], np.cumsum(evidence, dtype=np.float64)])
         if not len(self._bounds):
             return np.zeros(0, dtype=np.float32)
         low, high = self._bounds[:, 0], self._bounds[:, 1]
-        mass = (sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1))
-        return np.asarray(mass / max(float(mass.max()), 1e-9), dtype=np.float32)
+        return np.asarray((sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1)), dtype=np.float32)
 
     def _quotes(self, answer: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], tuple[str, ...]]:
         """The answer's quotes as (start, end, kind, score), each where it was looked at most; and those not found."""
@@ -220,6 +227,14 @@ class Citer:
         kept = [(score, index) for score, index in candidates if score >= 0.6 * best][:LIMIT]
         return [(self._passages[i].start, self._passages[i].end, "evidence", min(score, 1.0)) for score, i in kept]
 
+    def _by_sentence(self, said: str, question: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], bool]:
+        """The best passage for each sentence that has one, and whether all have: answers may come from many places."""
+        parts = [said[start:end] for start, end in sentences_in(said)]
+        if len(parts) < 2:
+            return [], False
+        best = [self._passages_for(part, question, attention)[:1] for part in parts]
+        return list(dict.fromkeys(one for found in best for one in found)), all(best)
+
     def _rarity(self, term: str) -> float:
         """1 for a term of one passage, falling with the number of passages that hold it; figures count twice."""
         weight = 1.0 / (1.0 + np.log1p(self._spread[term])) if self._spread[term] else 1.0
@@ -252,6 +267,11 @@ def quotes_in(answer: str) -> list[str]:
     """What an answer says in quotation marks, but for what is too short to be looked up."""
     found = (match.group(1).strip().rstrip(".,;:") for match in _QUOTED.finditer(answer))
     return [quote for quote in found if len(quote) >= SHORTEST]
+
+
+def relative(mass: Mass) -> Mass:
+    """`mass` [passages] as shares of the largest."""
+    return np.asarray(mass / max(float(mass.max(initial=0.0)), 1e-9), dtype=np.float32)
 
 
 def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: int) -> Mass:

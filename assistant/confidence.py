@@ -13,6 +13,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from assistant.citations import ENOUGH
 from assistant.errors import AssistantError
 from assistant.signals import Signals
 
@@ -22,11 +23,10 @@ WEAK: Word = "weak evidence"
 ABSENT: Word = "not in this document"
 LIKELY = 0.7  # the least probability that is called supported
 UNLIKELY = 0.2  # below it an answer without any citation is called not in this document
-ANSWER = ("backed", "asked", "rival", "looked", "likely", "weakest")
-REFUSAL = ("asked", "likely", "weakest")
-_RULED = {"quoted": 3.0, "symbols": 2.0}
-"""Weights of quotes that stand nowhere and of names that the tree knows or not, by rule: no text here teaches them."""
+ANSWER = ("asked", "rival", "looked", "focus", "mass", "likely")
+REFUSAL = ("asked", "likely")
 RIDGE = 1.0
+LEAST_SPREAD = 0.05  # a signal that hardly varied while learning must not decide everything later
 BINS = 10
 
 
@@ -43,15 +43,18 @@ class Weights:
     def probability(self, signals: Signals) -> float:
         """In (0, 1)."""
         values = signals.values()
-        odds = self.bias
+        odds = self.bias + ruled(signals)
         for name, mean, spread, weight in zip(self.names, self.means, self.spreads, self.weights, strict=True):
             value = values[name]
             if value is not None:
                 odds += weight * (value - mean) / spread
-        for name, weight in _RULED.items():
-            value = values[name]
-            odds += weight * (value if name == "symbols" else min(value, 0.0)) if value is not None else 0.0
         return float(1.0 / (1.0 + np.exp(-odds)))
+
+
+def ruled(signals: Signals) -> float:
+    """Log-odds by rule, for what generated answers hardly show: invented quotes, words of no passage, names of code."""
+    odds = 3.0 * min(signals.quoted or 0.0, 0.0) + 2.0 * (signals.symbols or 0.0)
+    return odds - (0.0 if signals.backed is None else 4.0 * max(0.0, 1.0 - signals.backed / ENOUGH))
 
 
 def fit(rows: Sequence[Signals], labels: Sequence[bool], names: Sequence[str]) -> Weights:
@@ -61,15 +64,18 @@ def fit(rows: Sequence[Signals], labels: Sequence[bool], names: Sequence[str]) -
             f"Of {len(labels)} generated questions all came out alike, so nothing can be weighed; ask more (--texts)."
         )
     table = np.array([[np.nan if (v := row.values()[name]) is None else v for name in names] for row in rows])
-    means = np.nan_to_num(np.nanmean(table, 0))
-    spreads = np.maximum(np.nan_to_num(np.nanstd(table, 0)), 0.05)
+    known = ~np.isnan(table)
+    counts = np.maximum(known.sum(0), 1)
+    means = np.where(known, table, 0.0).sum(0) / counts
+    spreads = np.maximum(np.sqrt(np.where(known, (table - means) ** 2, 0.0).sum(0) / counts), LEAST_SPREAD)
     x = np.nan_to_num((table - means) / spreads)
     x = np.hstack([np.ones((len(x), 1)), x])
     y = np.array(labels, dtype=np.float64)
     penalty = np.diag([1e-3] + [RIDGE] * len(names))
+    offset = np.array([ruled(row) for row in rows])
     beta = np.zeros(x.shape[1])
     for _ in range(50):
-        p = 1 / (1 + np.exp(-x @ beta))
+        p = 1 / (1 + np.exp(-x @ beta - offset))
         step = np.linalg.solve((x.T * (p * (1 - p))) @ x + penalty, x.T @ (y - p) - penalty @ beta)
         beta += step
         if np.abs(step).max() < 1e-8:

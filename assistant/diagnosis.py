@@ -97,7 +97,7 @@ def _weights(name: str) -> str:
 
 
 def _calibration(options: ServiceOptions) -> str:
-    """What is known of the model; nothing is loaded for it, so only a model used before has a fingerprint to look for."""
+    """What is known of models: the shipped calibration, and those found here by fingerprint; no model is loaded."""
     models = options.data_dir / "models"
     kept = sorted(path.stem[:12] for path in (models / "calibrations").glob("*.json"))
     shipped = f"shipped for the embedded model: {sentence(shipped_calibration())}"

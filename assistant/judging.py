@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,12 +11,12 @@ from assistant.calibration import Calibration
 from assistant.citations import Citer, Mass, evidence_over
 from assistant.confidence import SUPPORTED, WEAK, Word, word
 from assistant.quoting import said_tokens, split_quotes
+from assistant.sentences import sentences_in
 from assistant.signals import refusal_signals, signals
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer
 from storage import CitationRecord
 
-_SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?](?=\S)[^.!?\n]*)*[.!?]*")
 UNSURE = 0.3  # the most that is left of an answer which a rule contradicts
 MOST_SENTENCES = 60  # judged one by one; an answer hardly has more
 
@@ -37,9 +36,9 @@ class Judged:
     heads: int = 0
 
 
-def doubtful(judged: Judged) -> Judged:
-    """The same where a rule speaks against the answer: never more than weak evidence."""
-    if judged.word == SUPPORTED or judged.probability > UNSURE:
+def doubtful(judged: Judged, *, refused: bool = False) -> Judged:
+    """The same where a rule speaks against the answer, or the refusal: never more than weak evidence."""
+    if refused or judged.word == SUPPORTED or judged.probability > UNSURE:
         return replace(judged, probability=min(judged.probability, UNSURE), word=WEAK)
     return judged
 
@@ -73,8 +72,9 @@ class Judge:
         cited = [(each.start, each.end) for each in citations]
 
         def chance_of(words: str, low: int, high: int) -> float:
-            attention = citer.attention(evidence_over(_rows(answer.evidence, low, high), start, tokens))
-            one = signals(citer, words, question, attention, cited, answer.choices[low:high], symbols=symbols)
+            mass = citer.mass(evidence_over(_rows(answer.evidence, low, high), start, tokens))
+            said_with = answer.choices[low:high]
+            one = signals(citer, words, question, mass, cited, said_with, symbols=symbols, useful=heads > 0)
             return self._calibration.answer.probability(one)
 
         chance = chance_of(text, 0, said)
@@ -95,11 +95,10 @@ class Judge:
         """Each sentence with the tokens [low, high) that spell it."""
         ends = [len(self._tokenizer.decode(token_ids[: index + 1])) for index in range(len(token_ids))]
         lead = len(self._tokenizer.decode(token_ids)) - len(self._tokenizer.decode(token_ids).lstrip())
-        for match in _SENTENCE.finditer(own):
-            if any(character.isalnum() for character in match.group()):
-                low = sum(end <= match.start() + lead for end in ends)
-                high = sum(end < match.end() + lead for end in ends) + 1
-                yield match.group().strip(), min(low, len(ends)), min(high, len(ends))
+        for start, stop in sentences_in(own):
+            low = sum(end <= start + lead for end in ends)
+            high = sum(end < stop + lead for end in ends) + 1
+            yield own[start:stop], min(low, len(ends)), min(high, len(ends))
 
 
 def _rows(evidence: Tensor, low: int, high: int) -> Mass:

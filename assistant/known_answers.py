@@ -21,8 +21,8 @@ from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from ingest import Document, encode, load
 from sparse_backend import Engine
-from sparse_backend.eval import forward
 from sparse_backend.eval.case import Case, Question
+from sparse_backend.eval.looks import head_mass
 from sparse_backend.eval.suites.registry import SUITES, make
 
 BOTS = {"code": "code", "history": "support"}  # who is asked; every other suite asks the legal bot
@@ -97,7 +97,7 @@ def ask_known(
             if heads and said:
                 tail = prompt.tail([], question.text)
                 bounds = _bounds(ready)
-                mass = forward.head_mass(
+                mass = head_mass(
                     engine.decoder, read.segment, tail, finished.answer.token_ids[:said], bounds, engine.options.impl
                 )
             yield Asked(

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from assistant.citations import REFERENCE, Citer, Mass, quotes_in
+from assistant.citations import REFERENCE, Citer, Mass, quotes_in, relative
 from assistant.quoting import split_quotes
 from assistant.words import terms_of
 from sparse_backend.sampling import Choice
@@ -23,11 +23,12 @@ class Signals:
 
     `quoted`: 1 where a quote stands there letter by letter, less where it only nearly does, 0 without any, -1 where
     none of its quotes stands anywhere. `backed`: share of its own telling words that the proof holds, 0 if a figure of
-    it is missing there.
-    `asked`: share of the question's words in the proof and the header above it. `rival`: the same for the passage that
-    holds most of them, less `asked`: the question may be about that one. `looked`: attention on the proof, 1 where none
-    got more. `likely`, `weakest`: probability of its tokens, geometric mean and least. `symbols`: 1 where the names of
-    code in it stand where it says, -1 where they do not.
+    it is missing there. `asked`: share of the question's words in the proof and the header above it. `rival`: the same
+    for the passage that holds most of them, less `asked`: the question may be about that one.
+
+    `looked`: attention on the proof, 1 where none got more; where the useful heads are known, `focus`: its share of all
+    attention on the document, and `mass`: the attention itself, per token said. `likely`, `weakest`: probability of the
+    tokens, geometric mean and least. `symbols`: 1 where names of code stand where it says, -1 where they do not.
     """
 
     quoted: float | None = None
@@ -35,6 +36,8 @@ class Signals:
     asked: float | None = None
     rival: float | None = None
     looked: float | None = None
+    focus: float | None = None
+    mass: float | None = None
     likely: float | None = None
     weakest: float | None = None
     symbols: float | None = None
@@ -48,21 +51,24 @@ def signals(
     citer: Citer,
     text: str,
     question: str,
-    attention: Mass,
+    mass: Mass,
     cited: Sequence[tuple[int, int]],
     choices: Sequence[Choice],
     *,
     symbols: float | None = None,
+    useful: bool = True,
 ) -> Signals:
-    """Of `text`, an answer or a sentence. `attention` [passages], `cited` [start, end) in the document's text.
+    """Of `text`, an answer or a sentence. `mass` [passages] of attention, `cited` [start, end) in the document's text.
 
-    `choices`: the tokens of what it says in its own words.
+    `choices`: the tokens of what it says in its own words. `useful`: the mass is that of heads known to be useful.
     """
+    attention = relative(mass)
+    total = float(mass.sum())
     said, blocks = split_quotes(text)
     quotes = [block.quote for block in blocks] + quotes_in(said)
     likenesses = [citer.likeness(quote) for quote in quotes]
     indices = [index for start, _ in cited if (index := citer.index_at(start)) is not None]
-    if not indices and len(attention) and attention.max() > 0:
+    if not indices and total:
         indices = [int(np.argmax(attention))]
     asked = terms_of(question)
     best = max(indices, key=lambda index: _backed(citer, said, asked, index), default=None)
@@ -72,7 +78,9 @@ def signals(
         backed=_backed(citer, said, asked, best) if best is not None else 0.0,
         asked=held if asked else None,
         rival=citer.most_held(asked) - held if asked and held is not None else None,
-        looked=float(attention[best]) if best is not None and len(attention) and attention.max() > 0 else None,
+        looked=float(attention[best]) if best is not None and total else None,
+        focus=float(mass[best]) / total if best is not None and total and useful else None,
+        mass=float(mass[best]) if best is not None and total and useful else None,
         likely=math.exp(sum(each.logprob for each in choices) / len(choices)) if choices else None,
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
         symbols=symbols,

@@ -20,10 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sparse_backend.config import Impl
-from sparse_backend.eval import forward
 from sparse_backend.eval.case import Case, EvalError, Place
 from sparse_backend.eval.grid import Examiner, Grid, paragraphs
 from sparse_backend.eval.ledger import Ledger, Row
+from sparse_backend.eval.looks import head_mass
 from sparse_backend.eval.report import group, percent, rows_to_table
 from sparse_backend.eval.settings import Setting
 from sparse_backend.model import Decoder
@@ -120,7 +120,7 @@ def _look(decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, setting:
             answer = examiner.answer(held, question)
             if len(question.places) != 1 or not answer:
                 continue
-            masses[str(number)] = forward.head_mass(decoder, held.handle, examiner.tail(question), answer, bounds, impl)
+            masses[str(number)] = head_mass(decoder, held.handle, examiner.tail(question), answer, bounds, impl)
             text = examiner.text(answer)
             rows.append(
                 {
