@@ -68,7 +68,6 @@ class Trial:
     mass: torch.Tensor | None
     choices: tuple[Choice, ...]
     citer: Citer
-    was_supported: bool = False  # by the rule alone: a citation that holds the answer's figures and words
 
     @property
     def look(self) -> Look | None:
@@ -177,7 +176,7 @@ def _weights(taught: Sequence[Trial], heads: Sequence[Head]) -> tuple[Weights, W
 
 
 def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, refusal: Weights) -> dict[str, Any]:
-    """How the cited passage, citations and probabilities do on questions that taught nothing, beside before."""
+    """How the cited passage, citations and probabilities do on questions that taught nothing, beside the rule alone."""
     looks = _looks(tested)
     every = (
         [(layer, head) for layer in range(len(looks[0].mass)) for head in range(looks[0].mass.shape[1])]
@@ -201,13 +200,13 @@ def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, ref
         "precision_at_1_strongest_of_each_layer": _round(strongest(looks)),
         "precision_at_1_all_heads": _round(precision(looks, every)),
         "citations": _citations(after),
-        "citations_before": _citations(before),
+        "citations_all_heads": _citations(before),
         "wrong_answers": len(wrong),
         "wrong_called_supported": sum(words[index] == SUPPORTED for index in wrong),
-        "wrong_called_supported_before": sum(before[index].backed for index in wrong),
+        "wrong_called_supported_by_rule": sum(before[index].backed for index in wrong),
         "right_and_proven": len(right),
         "right_called_supported": sum(words[index] == SUPPORTED for index in right),
-        "right_called_supported_before": sum(before[index].backed for index in right),
+        "right_called_supported_by_rule": sum(before[index].backed for index in right),
         "refusals": sum(row.trial.refused for row in after),
         "refusals_right": sum(row.trial.refused and row.good for row in after),
         "brier": _round(brier(chances, truths)),

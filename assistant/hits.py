@@ -126,8 +126,12 @@ class Hits:
         for contract in self._contracts:
             for term in contract.terms:
                 if term.definitions and not term.own:
-                    first = term.definitions[0]
-                    yield Hit(first.start, max(first.end, first.body_end), (term.name, *term.aliases))
+                    first, names = term.definitions[0], (term.name, *term.aliases)
+                    if first.kind in ("short", "party"):  # a name in brackets: its meaning stands before it
+                        yield Hit(*self.sentence(Hit(first.start, first.end, names)), names)
+                        continue
+                    opened = self._document.text[first.start - 1 : first.start] in ("“", '"')
+                    yield Hit(first.start - opened, max(first.end, first.body_end), names)
 
     def _parties(self) -> Iterator[Hit]:
         for contract in self._contracts:

@@ -42,14 +42,14 @@ def _proof_figures(told: Sequence[Row], silent: Sequence[Row]) -> dict[str, Any]
     answered = [row for row in (*told, *silent) if not row["refused"]]
     wrong = [row for row in answered if row["score"] < 1.0]
     right = [row for row in answered if row["score"] == 1.0]
-    given = sum(row["citations"] for row in told if not row["refused"])
+    given = sum(row.get("citations", 0) for row in told if not row["refused"])
     on_proof = sum(row.get("citations_right", 0) for row in told if not row["refused"])
     return {
         "citation_precision": round(on_proof / given, 4) if given else None,
         "citation_recall": _share([row["citation_right"] for row in told]),
-        "wrong_called_supported": f"{sum(row['supported'] for row in wrong)} of {len(wrong)}",
-        "wrong_cited": f"{sum(row['citations'] > 0 for row in wrong)} of {len(wrong)}",
-        "right_called_supported": f"{sum(row['supported'] for row in right)} of {len(right)}",
+        "wrong_called_supported": f"{sum(row.get('supported', False) for row in wrong)} of {len(wrong)}",
+        "wrong_cited": f"{sum(row.get('citations', 0) > 0 for row in wrong)} of {len(wrong)}",
+        "right_called_supported": f"{sum(row.get('supported', False) for row in right)} of {len(right)}",
     }
 
 

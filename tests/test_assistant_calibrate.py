@@ -91,7 +91,7 @@ def test_the_head_that_looks_at_the_proof_is_found_and_helps(monkeypatch: pytest
     found = found_in(trials())
     assert found.heads == ((1, 1),)
     assert found.measured["precision_at_1"] == 1.0 > found.measured["precision_at_1_all_heads"]
-    assert found.measured["wrong_called_supported"] < found.measured["wrong_called_supported_before"] == 3
+    assert found.measured["wrong_called_supported"] < found.measured["wrong_called_supported_by_rule"] == 3
     assert found.measured["held_out"] == 12 and found.measured["brier"] < found.measured["brier_of_the_mean"]
 
 
