@@ -39,6 +39,7 @@ _SILENT = re.compile(
 SHORTEST = 12  # characters of a quotation that is looked up; shorter ones are mostly defined terms
 LIMIT = 3  # citations per answer
 REST = 300  # characters by which a quote is completed to its sentence
+NEAR = 0.9  # likeness from which a quote is said to come from a passage
 CANDIDATES = 40  # passages that a quote which stands nowhere is compared with
 ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a passage must hold
 
@@ -194,6 +195,9 @@ class Citer:
             places = self._index.find(quote)
             if not places:
                 missing.append(quote)
+                likeness, index = self.near(quote)
+                if likeness >= NEAR and index is not None:  # not its words, but where they nearly stand
+                    found.append((*self.passage(index), "evidence", likeness))
                 continue
             scored = [(self._score_at(start, attention), start, end) for start, end in places]
             score, start, end = max(scored)

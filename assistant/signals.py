@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from assistant.citations import REFERENCE, Citer, Mass, quotes_in, relative
+from assistant.citations import NEAR, REFERENCE, Citer, Mass, quotes_in, relative
 from assistant.quoting import split_quotes
 from assistant.words import terms_of
 from sparse_backend.sampling import Choice
@@ -74,7 +74,7 @@ def signals(
     best = max(indices, key=lambda index: _backed(citer, said, asked, index), default=None)
     held = citer.held_with_header(asked, best) if best is not None else None
     return Signals(
-        quoted=max((one if one >= 0.9 else -1.0 for one in likenesses), default=0.0),
+        quoted=max((one if one >= NEAR else -1.0 for one in likenesses), default=0.0),
         backed=_backed(citer, said, asked, best) if best is not None else 0.0,
         asked=held if asked else None,
         rival=citer.most_held(asked) - held if asked and held is not None else None,

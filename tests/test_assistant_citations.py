@@ -273,6 +273,14 @@ def test_every_citation_is_the_documents_own_text(first: str, second: str, answe
             assert citation.page == source.span_at(citation.start).page
 
 
+def test_a_quote_that_nearly_stands_there_is_named_and_its_place_is_cited() -> None:
+    found = citer().prove('It says "The Lender may ends the loan upon ten (10) days notice".', "", nothing(DEED))
+    assert found.unverified == ("The Lender may ends the loan upon ten (10) days notice",)
+    (cited,) = found.citations
+    assert cited.kind == "evidence" and cited.quote == "The Lender may end the loan upon ten (10) days' notice."
+    assert 0.9 <= cited.score < 1.0
+
+
 # -- block quotes ------------------------------------------------------------------------
 
 CLAUSES = lines(

@@ -64,7 +64,7 @@ def read_repaired(
     return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values)
 
 
-class _Reading:
+class ReadingStep:
     """A step that reads: rotates, keeps keys and values, and leaves the attention itself to `mix`."""
 
     reads = True
@@ -90,7 +90,7 @@ class _Reading:
         raise NotImplementedError
 
 
-class _RepairStep(_Reading):
+class _RepairStep(ReadingStep):
     """Reads with corrections, see Setting."""
 
     def __init__(
@@ -107,7 +107,7 @@ class _RepairStep(_Reading):
         self._layouts, self._setting, self._apart = chosen, setting, apart
 
     def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
-        """See _Reading."""
+        """See ReadingStep."""
         offset, layout = self._kv.length, self._layouts[layer]
         if self._setting.budgets:
             return self._by_head(q, keys, values, self._setting.budgets[layer], scale)
@@ -244,7 +244,7 @@ def probe_layers(
     return step.result()
 
 
-class _ProbeStep(_Reading):
+class _ProbeStep(ReadingStep):
     """Dense reading; sums up what the layouts would have left out."""
 
     def __init__(self, decoder: Decoder, kv: KVBuffer, sparse: Sequence[Layout], impl: Impl) -> None:
@@ -256,12 +256,12 @@ class _ProbeStep(_Reading):
         self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64), sparse[0].n)
 
     def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
-        """See _Reading."""
+        """See ReadingStep."""
         self._look(layer, q, keys, values, scale)
         return sparse_attention(q, keys, values, self._everything, offset=self._kv.length, scale=scale, impl=self._impl)
 
     def _look(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> None:
-        picked = torch.linspace(0, q.shape[1] - 1, min(ROWS, q.shape[1])).round().long()
+        picked = picked_rows(q.shape[1])
         positions = picked + self._kv.length
         out, weights = dense_rows(q[:, picked], keys, values, positions, scale)
         head = torch.arange(q.shape[0])[:, None, None]
@@ -278,6 +278,11 @@ class _ProbeStep(_Reading):
     def result(self) -> LayerProbe:
         """The means."""
         return LayerProbe(self._mass / self._rows[:, None], self._difference / self._dense)
+
+
+def picked_rows(length: int) -> Tensor:
+    """int64 [ROWS or fewer]: the rows of a chunk of `length` that probes look at, evenly spread."""
+    return torch.linspace(0, length - 1, min(ROWS, length)).round().long()
 
 
 def drift(sparse: Segment, exact: Segment) -> tuple[Tensor, Tensor]:
