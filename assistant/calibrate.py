@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from assistant.answer_signals import Signals, refusal_signals, signals
 from assistant.calibration import Calibration, calibration_file
 from assistant.citations import Citer, Mass, relative
 from assistant.confidence import (
@@ -35,7 +36,6 @@ from assistant.profile_folder import load_profiles
 from assistant.quoting import said_tokens
 from assistant.service import chosen_level, chosen_pattern, model_source
 from assistant.service_options import ServiceOptions
-from assistant.signals import Signals, refusal_signals, signals
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.atomic import written

@@ -13,9 +13,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from assistant.answer_signals import Signals
 from assistant.citations import ENOUGH
 from assistant.errors import AssistantError
-from assistant.signals import Signals
 
 Word = Literal["supported", "weak evidence", "not in this document"]
 SUPPORTED: Word = "supported"

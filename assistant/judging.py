@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
+from assistant.answer_signals import refusal_signals, signals
 from assistant.calibration import Calibration
 from assistant.citations import Citer, Mass, evidence_over
 from assistant.confidence import SUPPORTED, WEAK, Word, word
 from assistant.quoting import said_tokens, split_quotes
 from assistant.sentences import sentences_in
-from assistant.signals import refusal_signals, signals
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer
 from storage import CitationRecord

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 
+from assistant.answer_signals import Signals
 from assistant.confidence import (
     ABSENT,
     ANSWER,
@@ -21,7 +22,6 @@ from assistant.confidence import (
     word,
 )
 from assistant.errors import AssistantError
-from assistant.signals import Signals
 
 FLAT = Weights(("asked",), (0.5,), (0.25,), (0.0,), 0.0)
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from assistant.answer_signals import refusal_signals, signals
 from assistant.bot import Bot, Finished
 from assistant.calibration import general
 from assistant.citations import Citer, Mass
@@ -18,7 +19,6 @@ from assistant.listing import answer_json, evidence_lines, receipt_lines
 from assistant.passages import passages
 from assistant.quoting import said_tokens
 from assistant.receipts import beside_settings, evidence, listed
-from assistant.signals import refusal_signals, signals
 from ingest import Document, encode
 from sparse_backend.sampling import Choice
 from storage import AnswerRecord
