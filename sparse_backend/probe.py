@@ -39,6 +39,10 @@ class Evidence:
         counts = layer in self._of if self._of else layer >= self._first_layer
         return len(self._now) if counts else 0
 
+    def heads_of(self, layer: int) -> tuple[int, ...]:
+        """The named heads of a layer."""
+        return tuple(self._of.get(layer, ()))
+
     def pooled(self, layer: int, weights: Tensor) -> Tensor:
         """Probabilities [Hq, …] of one layer as the share that it adds, without the first dimension."""
         if not self._of:
