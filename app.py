@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, eval, key, doctor; the only reader of the environment."""
+"""Unabridged on the command line: serve (default), read, ask, eval, calibrate …; only it reads the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
-        return {**commands, "doctor": doctor}[options.command](options)
+        return {**commands, "calibrate": calibrate, "doctor": doctor}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -186,6 +186,15 @@ def evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def calibrate(options: argparse.Namespace) -> int:
+    """`calibrate`: which heads of the model look at the proof, what its confidence is worth; once for each model."""
+    from assistant.calibrate import calibrate as find
+    from assistant.terminal import show_count
+
+    print(json.dumps(find(service_options(options), texts=options.texts, progress=show_count), ensure_ascii=False))
+    return 0
+
+
 def key(options: argparse.Namespace) -> int:
     """`key --user U`: a new API key, shown this once; `--revoke ID` ends one."""
     from assistant.keys import ensure_user, issue_key
@@ -244,7 +253,7 @@ def service_options(options: argparse.Namespace) -> Any:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _WEIGHTS, _DTYPE, _PATTERN …)."""
-    commands = ("serve", "read", "ask", "history", "eval", "key", "doctor")
+    commands = ("serve", "read", "ask", "history", "eval", "calibrate", "key", "doctor")
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     from assistant.history_flags import history_flags
@@ -259,6 +268,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             "ask on the terminal",
             "a customer's sessions: import, list, export, delete, erase",
             "score answers on a document",
+            "find the heads and the confidence of a model",
             "a new API key",
             "what this machine has",
         ),
@@ -287,6 +297,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name in ("read", "ask", "eval"):
             command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
             command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
+        if name == "calibrate":
+            command.add_argument("--texts", type=int, default=60, metavar="N", help="generated texts to ask about")
         if name == "key":
             command.add_argument("--user", required=True)
             command.add_argument("--role", default="member", choices=("member", "agent", "admin"), help="of a new user")

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.bot import Bot
+from assistant.calibration import calibration_of
 from assistant.chat import AnswerJob, Chat
 from assistant.errors import AssistantError, UnknownBotError
 from assistant.extractive import SpanBot
@@ -63,6 +64,7 @@ class Service:
         else:
             decoder = load_decoder(name, folder, dtype, data / "models" / "fingerprints.json", weights)
             self._decoder, self._impl = decoder, impl
+            self.calibration = calibration_of(decoder.fingerprint, data / "models")
             self.engine = self._engine_for(self.profile)
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
@@ -96,7 +98,9 @@ class Service:
         pattern, level = chosen_pattern(self.options, profile), chosen_level(self.options, profile)
         if (pattern, level) not in self._engines:
             options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-            self._engines[pattern, level] = Engine(self._decoder, options, store_options(self.options))
+            engine = Engine(self._decoder, options, store_options(self.options))
+            engine.heads = self.calibration.heads
+            self._engines[pattern, level] = engine
         return self._engines[pattern, level]
 
     @property
@@ -114,7 +118,7 @@ class Service:
             remember = False  # each question stands alone
         else:
             engine = self._engine_for(profile)
-            bot = Bot(engine, self.tokenizer, profile)
+            bot = Bot(engine, self.tokenizer, profile, self.calibration)
         reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings)
         return ServedBot(profile, reader, Chat(self.store, bot, remember=remember, observer=self.observers))
 
