@@ -78,7 +78,7 @@ def test_the_second_place_is_boxed_where_the_second_is_meant() -> None:
 def test_turned_pages_are_boxed_where_they_are_seen(turn: int) -> None:
     def draw(canvas: Canvas) -> None:
         canvas.setPageRotation(turn)
-        write(canvas, 100, 200, "Some words before.", "The seller pays the costs.", size=12)
+        write(canvas, 100, 500, "Some words before.", "The seller pays the costs.", size=12)
 
     shot = picture(drawn(draw), quote="seller pays the costs")
     (box,) = shot.boxes
