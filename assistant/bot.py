@@ -16,13 +16,14 @@ from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
 from assistant.quoting import Quoting, settled, without_headers
 from assistant.reading import ReadDocument
+from assistant.section_evidence import section_evidence
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
 from sparse_backend.constrain import Constraint
 from sparse_backend.schemas import GrammarConstraint
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.stops import StopStrings
-from storage import CitationRecord
+from storage import CitationRecord, SectionEvidence
 
 Cancel = Callable[[], bool]
 
@@ -40,7 +41,7 @@ class Finished:
 
     `supported` is False when nothing in the document backs the answer; `unverified`: its quotes, paths and symbols
     that stand nowhere, and its advice. `see_also`: what the profile's checks add, numbered on from the citations.
-    `facts`: sentences found by rule; they stand at the end of `text` too.
+    `facts`: sentences found by rule; they stand at the end of `text` too. `sections`: where the model looked.
     """
 
     text: str
@@ -51,6 +52,7 @@ class Finished:
     answer: Answer
     see_also: tuple[CitationRecord, ...] = ()
     facts: tuple[str, ...] = ()
+    sections: tuple[SectionEvidence, ...] = ()
 
 
 Event = Delta | Finished
@@ -147,6 +149,7 @@ class Bot:
             answer=answer,
             see_also=beside,
             facts=checked.facts,
+            sections=section_evidence(document.held.document, document.encoded, mass),
         )
 
     def _checks_of(self, document: ReadDocument) -> AnswerChecks:

@@ -53,6 +53,7 @@ def answer_record(
             *options.settings(),
             *beside_settings(event),
         ),
+        evidence=event.sections,
     )
 
 
