@@ -51,7 +51,7 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
 
 def application(service: Service, options: ApiOptions, users: list[tuple[str, str]]) -> FastAPI:
     """The API, with the page behind its routes."""
-    page = build(Desk(service), service.profile)
+    page = build(Desk(service))
     page.queue(max_size=64)
     app = build_api(service, options)
     gr.mount_gradio_app(
@@ -66,7 +66,7 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
         ssr_mode=False,
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css=(Path(__file__).parent / "page.css").read_text("utf-8"),
+        css="\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("**/*.css"))),
     )
     return app
 
