@@ -80,7 +80,7 @@ class Desk:
 
     def fresh(self, user: str) -> View:
         """An empty conversation, waiting for a document."""
-        return View("", self._list(user, ""), [], proof_views.sources(None), "", "", "")
+        return View("", self._list(user, ""), [], proof_views.sources(None), "", "", "", outline="")
 
     def open(self, user: str, conversation_id: str) -> View:
         """A conversation as it was left. Its document is opened in the background, so that asking is fast."""
@@ -91,10 +91,17 @@ class Desk:
             self._service.opened(conversation.document_ids[0], conversation.bot)
         answers = [message for message in messages if message.answer]
         last = answers[-1] if answers else None
-        sheet = self.proof.sheet(user, conversation_id, last)
+        shown = self.proof.proof(user, conversation_id, last)
         listed = self._list(user, conversation_id)
         status = views.status(_OWNERS[conversation.state]) if conversation.state in _OWNERS else ""
-        return View(conversation_id, listed, views.chat(messages), proof_views.sources(last), sheet, status, "")
+        return dataclasses.replace(
+            shown,
+            conversation=conversation_id,
+            conversations=listed,
+            chat=views.chat(messages),
+            status=shown.status or status,
+            busy="",
+        )
 
     def _list(self, user: str, chosen: str) -> str:
         return views.conversation_list(self._service.store.conversations(user), chosen)

@@ -26,6 +26,7 @@ from assistant.web.visitor import LOCAL_USER
 
 MAX_UPLOAD = "200mb"  # the same limit as ingest's
 DRAIN_S = 20.0  # how long answers may go on when the server is told to end
+STYLES = ("page.css", "proof.css")
 LINGER_S = 3  # and then the connections of pages that are merely open
 
 
@@ -66,7 +67,7 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
         ssr_mode=False,
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css=(Path(__file__).parent / "page.css").read_text("utf-8"),
+        css="".join((Path(__file__).parent / name).read_text("utf-8") for name in STYLES),
     )
     return app
 

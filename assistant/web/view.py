@@ -17,3 +17,4 @@ class View:
     viewer: str | None = None
     status: str | None = None
     busy: str | None = None  # "reading", "answering" or "" for neither
+    outline: str | None = None

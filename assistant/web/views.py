@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from assistant.coverage import Coverage
-from assistant.listing import place, timing_sentence
+from assistant.listing import place
+from assistant.marks import marks
 from assistant.reading import ReadState
+from assistant.receipts import proofs
+from assistant.web.proof_views import chip
+from assistant.web.receipt_view import receipt_html
 from storage import AnswerRecord, Conversation, Message
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>$=:@])")  # “:” and “@”: bare addresses become links too
@@ -57,8 +60,8 @@ def conversation_list(conversations: Sequence[Conversation], chosen: str) -> str
 
 def answer_text(message: Message) -> str:
     """An answer in the chat: the words, then citation marks, warnings and the receipt."""
-    parts = [plain(message.content)]
     record = message.answer
+    parts = [plain(message.content) if record is None else cited_text(message, record)]
     if message.status == "broken":
         parts.append('<span class="warn">This answer broke off when the program stopped.</span>')
     if message.status == "stopped":
@@ -67,7 +70,7 @@ def answer_text(message: Message) -> str:
         parts.append('<span class="warn">This answer failed; ask again.</span>')
     if record is not None:
         parts.append(proof_line(record))
-        parts.append(f'<span class="receipt">{escape(receipt(record))}</span>')
+        parts.append(receipt_html(record))
     return "\n\n".join(part for part in parts if part)
 
 
@@ -80,23 +83,20 @@ def proof_line(record: AnswerRecord) -> str:
     return f'<span class="sources">Sources: {marks}</span>' if marks else ""
 
 
-def receipt(record: AnswerRecord) -> str:
-    """Coverage and timings of one answer, in one line."""
-    covered = Coverage(
-        record.tokens,
-        record.tokens_read,
-        record.pages,
-        record.pages_unread,
-        record.files,
-        record.files_unread,
-    )
-    ended = {
-        "length": " The answer reached its length limit.",
-        "repeat": " The answer was ended as it repeated itself.",
-    }
-    pattern = "dense" if record.pattern == "dense" else f"{record.pattern}/{record.level}"  # dense has no levels
-    how = f"{record.model}, {pattern}."
-    return f"{covered.sentence()} {timing_sentence(record)}{ended.get(record.finish_reason, '')} {how}"
+def cited_text(message: Message, record: AnswerRecord) -> str:
+    """The words of an answer with the number of each citation behind what it proves."""
+    names = {item.number: place(item, files=record.files) for item in record.citations}
+    shown, last = [], 0
+    for offset, number in marks(message.content, proofs(record)):
+        shown += [_behind(message.content[last:offset]), chip(message.id, number, names[number])]
+        last = offset
+    return "".join([*shown, _behind(message.content[last:])])
+
+
+def _behind(text: str) -> str:
+    """Plain text that goes on in a line: its first spaces are no indent."""
+    words = text.lstrip(" ")
+    return " " * (len(text) - len(words)) + plain(words)
 
 
 def chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
