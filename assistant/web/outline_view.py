@@ -79,8 +79,9 @@ class _Tree:
         folded = index not in self.opened
         title = escape(self.document.sections[index].title)
         return (
-            f'<li{" class=folded" if folded else ""}><button type="button" class="fold" data-fold '
-            f'aria-expanded="{"false" if folded else "true"}" aria-label="What is in {title}"></button>{self._row(index)}'
+            f'<li{" class=folded" if folded else ""}>'
+            f'<button type="button" class="fold" data-fold aria-label="What is in {title}" '
+            f'aria-expanded="{"false" if folded else "true"}"></button>{self._row(index)}'
         )
 
     def _row(self, index: int) -> str:

@@ -20,8 +20,8 @@ from storage import CitationRecord, Message, StorageError
 EXPECTED = (AssistantError, BackendError, IngestError, StorageError)
 OPEN = 8  # parsed documents held for the viewer
 _UNBOXED = (
-    "The quote was not found among the letters that this page draws (text recognised from a scan, a form or a comment), "
-    "so the text that was read is shown."
+    "The quote was not found among the letters that this page draws (it may be recognised from a scan, or stand in a "
+    "form or a comment), so the text that was read is shown."
 )
 
 

@@ -48,10 +48,11 @@ def figures(record: AnswerRecord) -> list[tuple[str, str]]:
     """Name and value of everything the receipt knows."""
     seen, whole = numbers(record, ("looked_at", "context_tokens"))
     exact = setting(record, "exact", "yes") == "yes"
+    share = f"{100 * seen / max(whole, 1):.0f}%"
     looked = (
         f"exact: each word looked at all {whole:,} tokens before it"
         if exact
-        else f"selected: each word looked at {seen:,} of {whole:,} tokens ({100 * seen / max(whole, 1):.0f}%), which it chose"
+        else f"selected: each word looked at {seen:,} of {whole:,} tokens ({share}), which it chose"
     )
     read = record.pages - len(record.pages_unread)
     rows = [("Pages", f"{read:,} of {record.pages:,} read")] if record.pages else []
