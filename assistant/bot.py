@@ -12,6 +12,7 @@ from assistant.checks import AnswerChecks
 from assistant.citations import Citer, evidence_over, says_not_stated
 from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
+from assistant.meter import Meter
 from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
 from assistant.quoting import Quoting, settled, without_headers
@@ -112,6 +113,20 @@ class Bot:
                         yield Delta(shown)
         finally:
             generator.close()
+
+    def meter(self, document: ReadDocument, turns: Sequence[Turn], question: str) -> Meter:
+        """What the context of a question is made of."""
+        bare, asked = len(self._prompt.tail((), "")), len(self._prompt.tail((), question))
+        limit = self._engine.decoder.limit
+        return Meter(
+            system=document.prefix.start,
+            documents=len(document.read.segment) - document.prefix.start + len(document.live),
+            history=len(self._prompt.tail(turns, "")) - bare,
+            question=asked,
+            answer=self.profile.max_new_tokens,
+            limit=limit,
+            beyond=self._engine.reads(limit + 1),
+        )
 
     def _constraint(self, document: ReadDocument, options: AnswerOptions) -> Constraint | None:
         """Holds the whole answer to a schema, or else its block quotes to the document's words."""

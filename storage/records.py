@@ -187,13 +187,17 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A line of messages. It leaves `parent` before `seq` (0 and None for the first one); `messages` are its own."""
+    """A line of messages. It leaves `parent` before `seq` (0 and None for the first one); `messages` are its own.
+
+    `first`: `seq` of the first of them that still exists, None where it has none.
+    """
 
     number: int
     parent: int | None
     seq: int
     messages: int
     active: bool
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
