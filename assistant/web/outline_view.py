@@ -79,7 +79,7 @@ class _Tree:
         folded = index not in self.opened
         title = escape(self.document.sections[index].title)
         return (
-            f'<li{" class=folded" if folded else ""}>'
+            f"<li{' class=folded' if folded else ''}>"
             f'<button type="button" class="fold" data-fold aria-label="What is in {title}" '
             f'aria-expanded="{"false" if folded else "true"}"></button>{self._row(index)}'
         )
