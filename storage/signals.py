@@ -6,9 +6,8 @@ Readings belong to the machine: what was read serves everybody, so no organisati
 from collections.abc import Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session, selectinload
 
 from storage.access import user_with_role
@@ -57,7 +56,7 @@ class Signals(Room):
         query = query.where(MessageRow.created_at >= since, MessageRow.created_at < until)
         query = query.order_by(MessageRow.created_at, MessageRow.id).options(selectinload(MessageRow.answer))
         with self._begin(write=False) as session:
-            rows = session.execute(self._of(session, reader, query)).tuples().all()
+            rows = session.execute(query.where(self._own(session, reader))).tuples().all()
             noted = _settings(session, [row.id for row, _, _ in rows])
             return [_figures(row, bot, look, noted.get(row.id, {})) for row, bot, look in rows]
 
@@ -68,7 +67,8 @@ class Signals(Room):
         query = query.join(ConversationRow, ConversationRow.id == MessageRow.conversation_id)
         query = query.where(FeedbackRow.at >= since, FeedbackRow.at < until).order_by(FeedbackRow.at)
         with self._begin(write=False) as session:
-            return [Thumb(*row) for row in session.execute(self._of(session, reader, query)).tuples()]
+            found = session.execute(query.where(self._own(session, reader))).tuples()
+            return [Thumb(*row) for row in found]
 
     def hand_offs(self, reader: str, since: datetime, until: datetime) -> list[HandOffFigures]:
         """The hand-offs that were asked for in that time."""
@@ -78,7 +78,8 @@ class Signals(Room):
         query = query.where(HandOffRow.requested_at >= since, HandOffRow.requested_at < until)
         query = query.order_by(HandOffRow.requested_at, HandOffRow.id)
         with self._begin(write=False) as session:
-            return [HandOffFigures(*row) for row in session.execute(self._of(session, reader, query)).tuples()]
+            found = session.execute(query.where(self._own(session, reader))).tuples()
+            return [HandOffFigures(*row) for row in found]
 
     def readings(self, reader: str, since: datetime, until: datetime) -> list[Reading]:
         """The readings of this machine in that time."""
@@ -94,9 +95,9 @@ class Signals(Room):
             found = session.execute(select(HandOffRow.state, func.count()).group_by(HandOffRow.state))
             return dict.fromkeys(HAND_OFF_STATES, 0) | dict(found.tuples().all())
 
-    def _of(self, session: Session, reader: str, query: Select[Any]) -> Select[Any]:
-        organisation = user_with_role(session, reader, "agent", "admin").organisation_id
-        return query.where(ConversationRow.organisation_id == organisation)
+    def _own(self, session: Session, reader: str) -> ColumnElement[bool]:
+        """Conversations of the reader's organisation, where the reader may look after them."""
+        return ConversationRow.organisation_id == user_with_role(session, reader, "agent", "admin").organisation_id
 
 
 def _settings(session: Session, ids: Sequence[int], at_once: int = 500) -> dict[int, dict[str, str]]:

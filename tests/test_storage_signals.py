@@ -116,8 +116,9 @@ def test_marks_change_exactly_when_something_does(house: Store) -> None:
     house.hand_offs.close("kim", number)
     seen.append(pulse.of_inbox("kim"))
     assert len(set(seen)) == 4 and seen[-1] == inbox
-    for call in (lambda: pulse.of_hand_off("zoe", number), lambda: pulse.of_conversation("zoe", talk)):
-        with pytest.raises(NotFoundError):
-            call()
+    with pytest.raises(NotFoundError):
+        pulse.of_hand_off("zoe", number)
+    with pytest.raises(NotFoundError):
+        pulse.of_conversation("zoe", talk)
     with pytest.raises(NotAllowedError):
         pulse.of_inbox("ann")
