@@ -12,6 +12,7 @@ from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Delta, Event, Finished
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
 from assistant.handover import HandedOff, Handover
+from assistant.meter import Meter
 from assistant.observer import Observer
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument
@@ -19,6 +20,7 @@ from assistant.record import answer_record
 from assistant.second_look import SecondLooks
 from ingest import IngestError
 from sparse_backend import BackendError
+from sparse_backend.span_engine import SpanEngine
 from storage import AnswerRecord, Message, StorageError, Store
 
 SAVE_EVERY = 0.5  # seconds between two saves of a growing answer
@@ -130,6 +132,21 @@ class Chat:
             self._observer.answered(self._bot.profile.name, status, record)
         if status == "complete" and (reason := self._handover.reason(user, conversation, asked)):
             yield self._handover.call(user, conversation, reason, document)
+
+    def meter(self, user: str, conversation_id: str, document: ReadDocument, question: str) -> Meter | None:
+        """What the context of the next question is made of; None for a model that reads each question alone."""
+        if isinstance(self._bot.engine, SpanEngine):
+            return None
+        earlier = self._store.messages(user, conversation_id) if self._remembers(document) else []
+        return self._bot.meter(document, turns_of(earlier), question)
+
+    def tell(self, user: str, conversation_id: str, text: str) -> Message | None:
+        """Stores what is said while a person has the conversation, or is called; None when the bot has it."""
+        if not text.strip():
+            raise EmptyQuestionError("There is nothing to send; type what you want to say.")
+        if self._handover.owned(self._store.conversation(user, conversation_id)) is None:
+            return None
+        return self._store.append(user, conversation_id, "user", text)
 
     def record(
         self, event: Finished, document: ReadDocument, read_now: int, options: AnswerOptions = PLAIN

@@ -55,6 +55,7 @@ def answer_record(
             *options.settings(),
             *beside_settings(event),
         ),
+        evidence=event.sections,
     )
 
 

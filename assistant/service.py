@@ -8,6 +8,7 @@ from pathlib import Path
 
 from assistant.bot import Bot
 from assistant.chat import AnswerJob, Chat
+from assistant.costs import Costs
 from assistant.errors import AssistantError, UnknownBotError
 from assistant.extractive import SpanBot
 from assistant.history import HistoryReader, reads_history
@@ -68,6 +69,7 @@ class Service:
         else:
             decoder = load_decoder(name, folder, dtype, data / "models" / "fingerprints.json", weights)
             self._decoder, self._impl = decoder, impl
+            self._costs = Costs(folder, dtype, impl.device)
             self.engine = self._engine_for(self.profile)
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
@@ -145,10 +147,12 @@ class Service:
         if isinstance(engine, SpanEngine):
             bot: Bot = SpanBot(engine, self.tokenizer, profile)
             remember = False  # each question stands alone
+            cost = None
         else:
             engine = self._engine_for(profile)
             bot = Bot(engine, self.tokenizer, profile)
-        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings)
+            cost = self._costs.of(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
+        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings, cost)
         chat = Chat(self.store, bot, remember=remember, observer=self.observers, second=self.second_looks)
         return ServedBot(profile, reader, chat)
 
@@ -182,14 +186,17 @@ class Service:
         """The job that reads, or has read, a document for a bot; one for everybody who opens it."""
         return self.bot(bot or self.options.bot).opened(document_id)
 
-    def reading(self, conversation: Conversation) -> ReadJob:
-        """The job that reads what a conversation is about: its document, or all sessions of its user up to now."""
+    def reading(self, conversation: Conversation, before: int | None = None) -> ReadJob:
+        """The job that reads what a conversation is about: its document, or all sessions of its user up to now.
+
+        `before`: the `seq` of the question that is to be answered, where it is stored already.
+        """
         served = self.bot(conversation.bot)
         if conversation.document_ids:
             return served.opened(conversation.document_ids[0])
         if not reads_history(served.profile):
             raise AssistantError("This conversation has no document; start a new one with a file.")
-        return self.histories(conversation.bot).start(conversation.user, conversation.id)
+        return self.histories(conversation.bot).start(conversation.user, conversation.id, before)
 
     def histories(self, bot: str) -> HistoryReader:
         """Who reads histories for a bot."""

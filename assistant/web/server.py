@@ -21,7 +21,8 @@ from assistant.web.api.journal import log_as_json
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
-from assistant.web.page import LOCAL_USER, build
+from assistant.web.page import build
+from assistant.web.visitor import LOCAL_USER
 
 MAX_UPLOAD = "200mb"  # the same limit as ingest's
 DRAIN_S = 20.0  # how long answers may go on when the server is told to end
