@@ -23,7 +23,7 @@ class Desk:
     """One service behind the page. The user's name comes from the login, never from the page's data."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        self.service = self._service = service
         self.proof = ProofDesk(service)
         self._reading: dict[str, ReadJob] = {}
 

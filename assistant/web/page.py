@@ -13,6 +13,7 @@ from assistant.profiles import Profile
 from assistant.web.chat_column import ChatColumn
 from assistant.web.column import FREE, PRIVATE, Canvas
 from assistant.web.desk import Desk
+from assistant.web.live import keep_live
 from assistant.web.proof_column import ProofColumn
 from assistant.web.sidebar import Sidebar
 from assistant.web.visitor import user_of
@@ -53,6 +54,7 @@ def build(desk: Desk, profile: Profile, links: Callable[[str], Sequence[Link]] =
         sidebar.wire(desk, canvas)
         chat.wire(desk, canvas)
         proof.wire(desk.proof, canvas)
+        keep_live(desk, canvas)
     return page
 
 

@@ -22,6 +22,7 @@ from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
 from assistant.web.page import build
+from assistant.web.rooms import mount_rooms
 from assistant.web.visitor import LOCAL_USER
 
 MAX_UPLOAD = "200mb"  # the same limit as ingest's
@@ -38,6 +39,8 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
     options = ApiOptions(
         open_user=None if users else LOCAL_USER, max_upload_bytes=service.options.limits.max_file_bytes + (1 << 16)
     )
+    if not users:
+        service.store.accounts.appoint(LOCAL_USER, "agent")  # customer and agent at once
     server = Server(application(service, options, users), host, port)
     address = f"http://{host}:{port}/"
     if not wait:
@@ -55,6 +58,7 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
     page = build(Desk(service), service.profile)
     page.queue(max_size=64)
     app = build_api(service, options)
+    mount_rooms(app, service, auth=users or None)
     gr.mount_gradio_app(
         app,
         page,

@@ -102,6 +102,13 @@ def _behind(text: str) -> str:
 def chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
     """Messages as the chat component wants them."""
     return [
-        {"role": item.role, "content": plain(item.content) if item.role == "user" else answer_text(item)}
+        {"role": "user", "content": plain(item.content)}
+        if item.role == "user"
+        else {"role": "assistant", "content": person_text(item) if item.role == "agent" else answer_text(item)}
         for item in messages
     ]
+
+
+def person_text(message: Message) -> str:
+    """What a person of the organisation wrote, under their name."""
+    return f"**{plain(message.author or 'A colleague')}**\n\n{plain(message.content)}"
