@@ -24,6 +24,7 @@ _NUMBER = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")
+_MARKS = " .:;,–—"  # between a header and its text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,9 @@ def clauses(document: Document) -> tuple[Clause, ...]:
         section = document.sections[index] if index >= 0 else None
         header = " ".join(text[section.header_start : section.header_end].split()) if section else ""
         cut = section.header_end if section else 0
-        body = " ".join(" ".join(text[max(start, cut) : end].split()) for start, end in ranges if end > cut).strip()
+        body = " ".join(" ".join(text[max(start, cut) : end].split()) for start, end in ranges if end > cut).lstrip(
+            _MARKS
+        )
         if section is None and not body:
             continue
         number, title = numbered(section.title if section else "")

@@ -49,11 +49,12 @@ _KINDS: tuple[Kind, ...] = ("same", "gone", "new")
 
 
 def _words(text: str) -> list[str]:
-    """Words and marks, each with the space before it."""
+    """Words and marks, each with the space, or the new line, before it."""
     found: list[str] = []
     end = 0
     for match in _WORD.finditer(text):
-        found.append((" " if found and match.start() > end else "") + match.group())
+        gap = text[end : match.start()] if found else ""
+        found.append(("\n" if "\n" in gap else " " if gap else "") + match.group())
         end = match.end()
     return found
 

@@ -48,6 +48,11 @@ class CompareDesk:
         return list(self._service.bots)
 
     @property
+    def bot(self) -> str:
+        """The bot of this service."""
+        return self._service.profile.name
+
+    @property
     def usual(self) -> Setting:
         """How this service reads unless told otherwise."""
         options, profile = self._service.options, self._service.profile

@@ -91,7 +91,7 @@ def _ways(desk: CompareDesk) -> gr.Dropdown:
     usual = desk.usual
     with gr.Row(equal_height=True):
         document = gr.Dropdown([], label="Document", elem_id="way-document", scale=4)
-        bot = gr.Dropdown(desk.bots, value=desk.bots[0], label="Bot", elem_id="way-bot", scale=1, min_width=120)
+        bot = gr.Dropdown(desk.bots, value=desk.bot, label="Bot", elem_id="way-bot", scale=1, min_width=120)
     with gr.Row(equal_height=True):
         left = _way(desk, usual, "Left")
         right = _way(

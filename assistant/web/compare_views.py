@@ -35,20 +35,25 @@ def compared(sides: Sequence[Side]) -> str:
 def marked(pieces: Sequence[Piece], own: Kind) -> str:
     """One side's words, those that the other side does not have marked."""
     tag = "del" if own == "gone" else "ins"
-    return "".join(
-        escape(each.text) if each.kind == "same" else f"<{tag}>{escape(each.text)}</{tag}>"
-        for each in pieces
-        if each.kind in ("same", own)
-    )
+    shown = []
+    for each in pieces:
+        words = each.text.lstrip()
+        space = each.text[: len(each.text) - len(words)]
+        if each.kind == "same":
+            shown.append(space + escape(words))
+        elif each.kind == own:
+            shown.append(f"{space}<{tag}>{escape(words)}</{tag}>")
+    return "".join(shown)
 
 
 def _card(side: Side, pieces: Sequence[Piece], own: Kind) -> str:
     said = marked(pieces, own) if pieces else escape(side.text)
-    body = f'<p class="said">{said}</p>' if said else ""
+    body = f'<p class="words">{said}</p>' if said else ""
     state = f'<p class="phase" role="status">{escape(_phase(side))}</p>' if _phase(side) else ""
     error = f'<p class="note error" role="alert">{escape(side.error)}</p>' if side.error else ""
     name = escape(side.setting.name)
-    return f'<section class="side" aria-label="{name}"><h3>{name}</h3>{state}{error}{body}{_sources(side.record)}</section>'
+    cites = _sources(side.record)
+    return f'<section class="side" aria-label="{name}"><h3>{name}</h3>{state}{error}{body}{cites}</section>'
 
 
 def _phase(side: Side) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from assistant.listing import place
@@ -35,10 +36,12 @@ def sources(message: Message | None, document: Document | None = None, opened: i
 def _row(message: Message, item: CitationRecord, document: Document | None, opened: int) -> str:
     files = message.answer.files if message.answer else 1
     shown = "true" if item.number == opened else "false"
+    trail = _trail(item, document)
+    where = place(replace(item, section="") if trail else item, files=files)
     return (
         f'<button type="button" class="citation" data-message="{message.id}" data-number="{item.number}" '
         f'aria-pressed="{shown}"><b class="number">{item.number}</b>'
-        f'<span class="where">{escape(place(item, files=files))}</span>{_trail(item, document)}'
+        f'<span class="where">{escape(where)}</span>{trail}'
         f"<q>{escape(_short(item.quote))}</q><small>{escape(_KINDS.get(item.kind, item.kind))}</small></button>"
     )
 

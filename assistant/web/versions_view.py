@@ -23,7 +23,7 @@ def summary(pairs: Sequence[Pair]) -> str:
 
 
 def versions(pairs: Sequence[Pair], old: str, new: str) -> str:
-    """The whole comparison: summary, the changes as jumps, and every clause once. `old`, `new`: the documents' names."""
+    """The whole comparison: summary, the changes as jumps, and every clause once. `old`, `new`: their names."""
     changed = [index for index, pair in enumerate(pairs) if pair.kinds]
     jumps = "".join(_jump(index, pairs[index]) for index in changed[:JUMPS])
     rows = "".join(_row(index, pair) for index, pair in enumerate(pairs))
@@ -31,7 +31,8 @@ def versions(pairs: Sequence[Pair], old: str, new: str) -> str:
         '<div class="tools"><label><input type="checkbox" data-only> Only changes</label>'
         '<span role="group" aria-label="Changes"><button type="button" class="turn" data-step="-1" '
         'aria-label="Previous change">‹</button><button type="button" class="turn" data-step="1" '
-        f'aria-label="Next change">›</button></span><span class="told" role="status">{escape(summary(pairs))}</span></div>'
+        'aria-label="Next change">›</button></span>'
+        f'<span class="told" role="status">{escape(summary(pairs))}</span></div>'
     )
     heads = f'<div class="pair heads"><div>{escape(old)}</div><div>{escape(new)}</div></div>'
     return (
