@@ -19,6 +19,7 @@ _CHIPS = (
     CLICKS
     + """
 document.addEventListener('click', event => {
+  if (event.target.closest?.('#chat details.receipt')) event.stopPropagation();  // it folds, and leaves the viewer alone
   const chip = event.target.closest?.('#chat a[href*="#source-"]');
   if (!chip) return;
   event.preventDefault();
@@ -26,6 +27,12 @@ document.addEventListener('click', event => {
   const [message, number] = chip.getAttribute('href').split('#source-')[1].split('-');
   window.unabridgedOpened = true;
   trigger('click', {message, number});
+  setTimeout(() => {  // the viewer may show this source already
+    if (window.unabridgedOpened && matchMedia('(max-width: 900px)').matches) {
+      document.querySelector('#viewer')?.scrollIntoView({block: 'start'});
+    }
+    window.unabridgedOpened = false;
+  }, 1500);
 }, true);
 """
 )
