@@ -39,10 +39,11 @@ class ProofDesk:
         if message is None or message.answer is None:
             return View(sources=proof_views.sources(None), viewer="", outline="")
         if message.answer.citations:
-            return self.cite(user, conversation_id, message.id or 0, message.answer.citations[0].number)
-        return View(
-            sources=proof_views.sources(message), viewer="", outline=self._outline(user, conversation_id, message)
-        )
+            view = self.cite(user, conversation_id, message.id or 0, message.answer.citations[0].number)
+            if view.sources is not None:
+                return view
+        sources = proof_views.sources(message)
+        return View(sources=sources, viewer="", outline=self._outline(user, conversation_id, message))
 
     def cite(self, user: str, conversation_id: str, message_id: int, number: int) -> View:
         """Opens one citation of one answer in the viewer."""
@@ -118,6 +119,9 @@ class ProofDesk:
         if not conversation.document_ids:
             raise AssistantError("This conversation has no document.")
         document_id = conversation.document_ids[0]
+        if not self._service.reader.library.has(document_id):
+            self.forget(document_id)
+            raise AssistantError("The document of this conversation is no longer in the library.")
         with self._lock:
             if document_id in self._documents:
                 self._documents.move_to_end(document_id)
