@@ -15,27 +15,6 @@ from assistant.web.source_view import IMAGE, TEXT, Spot
 from assistant.web.view import View
 from assistant.web.visitor import user_of
 
-_CHIPS = (
-    CLICKS
-    + """
-document.addEventListener('click', event => {
-  if (event.target.closest?.('#chat details.receipt')) event.stopPropagation();  // it folds, and leaves the viewer alone
-  const chip = event.target.closest?.('#chat a[href*="#source-"]');
-  if (!chip) return;
-  event.preventDefault();
-  event.stopPropagation();  // the message below it would open its first source
-  const [message, number] = chip.getAttribute('href').split('#source-')[1].split('-');
-  window.unabridgedOpened = true;
-  trigger('click', {message, number});
-  setTimeout(() => {  // the viewer may show this source already
-    if (window.unabridgedOpened && matchMedia('(max-width: 900px)').matches) {
-      document.querySelector('#viewer')?.scrollIntoView({block: 'start'});
-    }
-    window.unabridgedOpened = false;
-  }, 1500);
-}, true);
-"""
-)
 _PLACES = """
 element.addEventListener('click', event => {
   const button = event.target.closest('button');
@@ -48,7 +27,6 @@ element.addEventListener('click', event => {
     const folded = button.parentElement.classList.toggle('folded');
     button.setAttribute('aria-expanded', String(!folded));
   } else if ('at' in button.dataset) {
-    window.unabridgedOpened = true;
     trigger('click', {...button.dataset});
   }
 });
@@ -63,8 +41,6 @@ const settle = () => {
     const away = target.getBoundingClientRect().top - holder.getBoundingClientRect().top;
     holder.scrollTop += away - holder.clientHeight / 3;
   }
-  if (window.unabridgedOpened && matchMedia('(max-width: 900px)').matches) element.scrollIntoView({block: 'start'});
-  window.unabridgedOpened = false;
 };
 watch('value', () => requestAnimationFrame(settle));
 settle();
@@ -86,7 +62,7 @@ class ProofColumn:
         with gr.Column(scale=4, elem_id="proof"):
             with gr.Tabs(elem_id="proof-tabs"):
                 with gr.Tab("Sources"):
-                    sources = gr.HTML(elem_id="sources", js_on_load=_CHIPS)
+                    sources = gr.HTML(elem_id="sources", js_on_load=CLICKS)
                 with gr.Tab("Where it looked"):
                     outline = gr.HTML(elem_id="outline", js_on_load=_PLACES)
             viewer = gr.HTML(elem_id="viewer", js_on_load=_SCROLL)

@@ -46,15 +46,6 @@ def _row(message: Message, item: CitationRecord, document: Document | None, open
     )
 
 
-def chip(message_id: int | None, number: int, label: str) -> str:
-    """A citation's number in the text of an answer; the page opens its source when it is chosen.
-
-    It is a link to nowhere, as the chat's own rendering keeps links reachable by keyboard and strips buttons.
-    """
-    name = escape(" ".join(label.split()), quote=True)
-    return f'<a class="chip" href="#source-{message_id}-{number}" title="{name}">{number}</a>'
-
-
 def _trail(item: CitationRecord, document: Document | None) -> str:
     """The headers above the place, outermost first; only where there is more than the one that `place` names."""
     if document is None or item.conversation_id is not None or item.start >= len(document.text):

@@ -21,13 +21,13 @@ from assistant.web.api.journal import log_as_json
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
+from assistant.web.header_view import Link
 from assistant.web.page import build
 from assistant.web.rooms import mount_rooms
 from assistant.web.visitor import LOCAL_USER
 
 MAX_UPLOAD = "200mb"  # the same limit as ingest's
 DRAIN_S = 20.0  # how long answers may go on when the server is told to end
-STYLES = ("page.css", "proof.css")
 LINGER_S = 3  # and then the connections of pages that are merely open
 
 
@@ -55,7 +55,7 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
 
 def application(service: Service, options: ApiOptions, users: list[tuple[str, str]]) -> FastAPI:
     """The API, with the page behind its routes."""
-    page = build(Desk(service), service.profile)
+    page = build(Desk(service), links)
     page.queue(max_size=64)
     app = build_api(service, options)
     mount_rooms(app, service, auth=users or None)
@@ -71,9 +71,14 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
         ssr_mode=False,
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css="".join((Path(__file__).parent / name).read_text("utf-8") for name in STYLES),
+        css="\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("styles/*.css"))),
     )
     return app
+
+
+def links(user: str) -> tuple[Link, ...]:
+    """What the header of the page leads to."""
+    return (Link("Compare", "/compare/"),)
 
 
 class Server(uvicorn.Server):
