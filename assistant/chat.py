@@ -17,6 +17,7 @@ from assistant.observer import Observer
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument
 from assistant.record import answer_record
+from assistant.second_look import SecondLooks
 from ingest import IngestError
 from sparse_backend import BackendError
 from sparse_backend.span_engine import SpanEngine
@@ -40,7 +41,15 @@ class Chat:
     Without `remember` each question is answered from the document alone: very small models copy what they said before.
     """
 
-    def __init__(self, store: Store, bot: Bot, *, remember: bool = True, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bot: Bot,
+        *,
+        remember: bool = True,
+        observer: Observer | None = None,
+        second: SecondLooks | None = None,
+    ) -> None:
         self._store = store
         self._bot = bot
         self._remember = remember
@@ -49,6 +58,7 @@ class Chat:
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._handover = Handover(store, bot.profile)
+        self._second = second
 
     def ask(
         self,
@@ -109,6 +119,9 @@ class Chat:
                 else:
                     self._store.finish_answer(user, answer_id, text, status, record)
                     stored = True
+                    if self._second and record and status == "complete":
+                        about = (document, turns, question, options, event, record)
+                        self._second.consider(self._bot.profile, user, answer_id, *about)
                     yield event
         except GeneratorExit:
             status = status if record else "stopped"

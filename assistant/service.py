@@ -19,15 +19,18 @@ from assistant.observer import Observers
 from assistant.profile_folder import find_profile, load_profiles
 from assistant.profiles import Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
+from assistant.reading_log import ReadingLog
 from assistant.removal import remove
 from assistant.search_passages import search_passages
+from assistant.second_look import SecondLooks
 from assistant.served import ServedBot
 from assistant.service_options import EMBEDDED, ServiceOptions
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Engine, EngineOptions, load_decoder
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import UnsupportedModelError, UnsupportedPatternError
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
+from sparse_backend.kvstore import StoreOptions
 from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
@@ -36,6 +39,8 @@ from sparse_backend.spans import is_span_model, load_spans
 from sparse_backend.unpack import ensure_unpacked_file, gguf_of
 from storage import Conversation, DocumentRecord, Store
 from storage.records_support import Removed
+
+SECOND_LOOKS = "second_looks"  # folder of dense keys and values, each for minutes at most
 
 
 class Service:
@@ -55,6 +60,7 @@ class Service:
         name, folder = model_source(options.model, data / "models")
         self.tokenizer = Tokenizer.load(folder)
         self._engines: dict[tuple[str, str], Engine] = {}
+        self._making = threading.Lock()
         self.engine: Engine | SpanEngine
         if not embedded and is_span_model(folder):
             if weights is not Weights.EXACT:
@@ -69,11 +75,19 @@ class Service:
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
         self.observers = Observers()
+        self.observers.add(ReadingLog(self.store))
+        self.second_looks = self._second_looks()
         self._histories: dict[str, HistoryReader] = {}
         self._served: dict[str, ServedBot] = {}
         self._serving = threading.Lock()
         chosen_bot = self.bot(options.bot)
         self.reader, self.chat = chosen_bot.reader, chosen_bot.chat
+
+    def close(self) -> None:
+        """Ends what goes on in the background and lets go of the database."""
+        if self.second_looks:
+            self.second_looks.close()
+        self.store.close()
 
     @property
     def bots(self) -> tuple[str, ...]:
@@ -95,11 +109,37 @@ class Service:
 
     def _engine_for(self, profile: Profile) -> Engine:
         """The engine of a bot's pattern and level; bots with the same ones share it, and all share the weights."""
-        pattern, level = chosen_pattern(self.options, profile), chosen_level(self.options, profile)
-        if (pattern, level) not in self._engines:
-            options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-            self._engines[pattern, level] = Engine(self._decoder, options, store_options(self.options))
-        return self._engines[pattern, level]
+        return self.engine_with(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
+
+    def engine_with(self, pattern: str, level: str) -> Engine:
+        """The engine of a pattern and level, made at the first call. Raises UnsupportedPatternError."""
+        if isinstance(getattr(self, "engine", None), SpanEngine):
+            raise UnsupportedPatternError(f"{self.engine.decoder.name} marks words and reads in one way only.")
+        with self._making:
+            if (pattern, level) not in self._engines:
+                options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
+                self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
+            return self._engines[pattern, level]
+
+    def _on_decoder(self, options: EngineOptions, kept: StoreOptions) -> Engine:
+        """An engine whose passes are planned together with those of the others: one decoder computes one at a time."""
+        scheduler = next((each.scheduler for each in self._engines.values()), None)
+        return Engine(self._decoder, options, kept, scheduler)
+
+    def _dense_engine(self) -> Engine:
+        """The engine of second looks."""
+        options = EngineOptions(
+            self.options.data_dir / SECOND_LOOKS, "dense", "faithful", self._impl, resident_segments=1, background=True
+        )
+        return self._on_decoder(options, store_options(self.options, SECOND_LOOKS))
+
+    def _second_looks(self) -> SecondLooks | None:
+        """None where nothing is sampled, or where every question reads the document anyway."""
+        share, data = self.options.second_look, self.options.data_dir
+        if not share or isinstance(self.engine, SpanEngine):
+            return None
+        folder = data / SECOND_LOOKS
+        return SecondLooks(self.store, self.tokenizer, self._dense_engine, folder, share, self.observers)
 
     @property
     def answering(self) -> list[AnswerJob]:
@@ -120,7 +160,8 @@ class Service:
             bot = Bot(engine, self.tokenizer, profile)
             cost = self._costs.of(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
         reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings, cost)
-        return ServedBot(profile, reader, Chat(self.store, bot, remember=remember, observer=self.observers))
+        chat = Chat(self.store, bot, remember=remember, observer=self.observers, second=self.second_looks)
+        return ServedBot(profile, reader, chat)
 
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:
         """Notes in the store that `user` has this document."""

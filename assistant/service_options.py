@@ -17,7 +17,8 @@ class ServiceOptions:
     `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
     `parse_weights`. `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and
     `chosen_level`. `profiles`: a folder of a team's own bots. `kv`: exact, int8 or int4, how keys and values are kept;
-    a `passphrase` seals them on disk.
+    a `passphrase` seals them on disk. `second_look`: the share of answers, 0 to 1, that idle moments compare with dense
+    attention.
     """
 
     data_dir: Path
@@ -32,3 +33,4 @@ class ServiceOptions:
     passphrase: str = field(default="", repr=False)
     limits: Limits = field(default_factory=Limits)
     profiles: Path | None = None
+    second_look: float = 0.0

@@ -55,8 +55,17 @@ GREEDY = Sampling()
 class Engine:
     """Reads documents once and answers questions on them, for any number of conversations at once."""
 
-    def __init__(self, decoder: Decoder, options: EngineOptions, store: StoreOptions | None = None) -> None:
-        """`store`: how segments are kept. Raises UnsupportedPatternError and what SegmentStore.open raises."""
+    def __init__(
+        self,
+        decoder: Decoder,
+        options: EngineOptions,
+        store: StoreOptions | None = None,
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        """`store`: how segments are kept; `scheduler`: that of another engine on the same decoder, to plan for both.
+
+        Raises UnsupportedPatternError and what SegmentStore.open raises.
+        """
         if reason := gpu.missing(options.impl):
             raise UnsupportedPatternError(reason)
         if options.impl is Impl.FLEX:
@@ -70,7 +79,7 @@ class Engine:
         self.store = SegmentStore(options.segments, store)
         self.store.open()
         self.shelf = Shelf(self.store, options.impl.device, options.resident_segments)
-        self.scheduler = Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
+        self.scheduler = scheduler or Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
         self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self.shelf.let_go)
         self._state = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -172,7 +181,7 @@ class Engine:
         size = chunk_size(self.schedule_for(n), n, device, self.options.chunk)
         step = self._read_step(kv, self._layouts(anchors, n), rotated)
         request = ReadRequest(token_ids, kv, step, owner=owner, at_once=size == n, cancel=cancel)
-        self.scheduler.submit(request)
+        self.scheduler.submit(request, background=self.options.background)
         try:
             while (event := request.events.get()).kind == "progress":
                 if progress:
@@ -255,7 +264,7 @@ class Engine:
             graph=self._graph(whole, tail, evidence, selection),
         )
         leases = [self.store.lease(segment.key) for segment in whole.segments]
-        self.scheduler.submit(request)
+        self.scheduler.submit(request, background=self.options.background)
         try:
             while (event := request.events.get()).kind == "token":
                 yield event.value

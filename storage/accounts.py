@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import select
 
-from storage.access import UNDO_DAYS, check_version, known_user, user_with_role
+from storage.access import UNDO_DAYS, check_version, known_user, some_user, user_with_role
 from storage.audit import OPERATOR, log
 from storage.records import ConflictError, NotFoundError, StorageError
 from storage.records_people import USER_ROLES, ApiKey, Organisation, User
@@ -135,6 +135,16 @@ class Accounts(Room):
                 raise ConflictError("You cannot take your own admin role away; ask another admin.")
             row.role = role
             log(session, row.organisation_id, admin, f"user.role.{role}", user)
+            return user_value(row)
+
+    def appoint(self, user: str, role: str) -> User:
+        """Lift a member, or somebody new of the local organisation, into a role; others keep theirs. The operator's."""
+        _check_role(role)
+        with self._begin() as session:
+            row = some_user(session, user)
+            if row.role == "member" != role:
+                row.role = role
+                log(session, row.organisation_id, OPERATOR, f"user.role.{role}", user)
             return user_value(row)
 
     def set_zone(self, user: str, zone: str) -> User:

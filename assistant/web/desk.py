@@ -52,6 +52,7 @@ class Desk(QuestionDesk):
             meter="",
             sources=proof_views.sources(None),
             viewer="",
+            outline="",
             status="",
             busy="",
             live=False,

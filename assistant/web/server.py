@@ -21,7 +21,9 @@ from assistant.web.api.journal import log_as_json
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
+from assistant.web.header_view import Link
 from assistant.web.page import build
+from assistant.web.rooms import mount_rooms
 from assistant.web.visitor import LOCAL_USER
 
 MAX_UPLOAD = "200mb"  # the same limit as ingest's
@@ -37,6 +39,8 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
     options = ApiOptions(
         open_user=None if users else LOCAL_USER, max_upload_bytes=service.options.limits.max_file_bytes + (1 << 16)
     )
+    if not users:
+        service.store.accounts.appoint(LOCAL_USER, "agent")  # customer and agent at once
     server = Server(application(service, options, users), host, port)
     address = f"http://{host}:{port}/"
     if not wait:
@@ -51,9 +55,10 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
 
 def application(service: Service, options: ApiOptions, users: list[tuple[str, str]]) -> FastAPI:
     """The API, with the page behind its routes."""
-    page = build(Desk(service))
+    page = build(Desk(service), links)
     page.queue(max_size=64)
     app = build_api(service, options)
+    mount_rooms(app, service, auth=users or None)
     gr.mount_gradio_app(
         app,
         page,
@@ -66,9 +71,14 @@ def application(service: Service, options: ApiOptions, users: list[tuple[str, st
         ssr_mode=False,
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css="\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("**/*.css"))),
+        css="\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("styles/*.css"))),
     )
     return app
+
+
+def links(user: str) -> tuple[Link, ...]:
+    """What the header of the page leads to."""
+    return (Link("Compare", "/compare/"),)
 
 
 class Server(uvicorn.Server):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from assistant.meter import Meter
 from assistant.profiles import Profile
 from assistant.service import Service
-from assistant.web import proof_views, start_view, views
+from assistant.web import start_view, views
 from assistant.web.list_desk import ListDesk
 from assistant.web.meter_view import meter
 from assistant.web.proof_desk import EXPECTED, ProofDesk
@@ -60,7 +60,8 @@ class TalkDesk:
         talk = replace(self.talk(user, conversation, page.messages), more=page.more, limit=limit)
         shown = transcript(replace(talk, find=find, asking=asking))
         names = self.names(user, conversation)
-        return View(
+        return replace(
+            self.proof.proof(user, conversation_id, last),
             conversation=conversation_id,
             bot=conversation.bot,
             seen=_seen(conversation, page.messages),
@@ -69,8 +70,6 @@ class TalkDesk:
             transcript=shown if page.messages else start_view.begun(talk.bot, names),
             growing="",
             meter=meter(self.meter_of(user, conversation)),
-            sources=proof_views.sources(last),
-            viewer=self.proof.sheet(user, conversation_id, last),
             status=views.status(OWNERS.get(conversation.state, "")),
             busy="",
             live=conversation.state != "bot",
@@ -81,7 +80,7 @@ class TalkDesk:
         page = self._service.store.page(user, conversation_id, limit=1)
         if _seen(page.conversation, page.messages) == seen:
             return View()
-        return replace(self.open(user, conversation_id), sources=None, viewer=None)
+        return replace(self.open(user, conversation_id), sources=None, viewer=None, outline=None)
 
     def talk(self, user: str, conversation: Conversation, messages: Sequence[Message]) -> Talk:
         """What a transcript of these messages is drawn from."""

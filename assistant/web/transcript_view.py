@@ -13,8 +13,8 @@ from assistant.profiles import Profile
 from assistant.receipts import proofs, see_also
 from assistant.web.icons import icon, icon_of_bot
 from assistant.web.prose import prose
+from assistant.web.receipt_view import receipt_html
 from assistant.web.versions import Version
-from assistant.web.views import receipt
 from storage import AnswerRecord, CitationRecord, Message
 from storage.records_support import Feedback
 
@@ -144,7 +144,7 @@ def _proof(message: Message) -> str:
     listed = (
         f'<div class="chips" role="group" aria-label="Sources of this answer">{"".join(rows)}</div>' if rows else ""
     )
-    return f'{listed}<p class="receipt">{escape(receipt(record))}</p>'
+    return f"{listed}{receipt_html(record)}"
 
 
 def _deeds(talk: Talk, message: Message, asked: Message | None) -> str:

@@ -20,6 +20,7 @@ class View:
     meter: str | None = None
     sources: str | None = None
     viewer: str | None = None
+    outline: str | None = None  # the sections, with where the model looked
     status: str | None = None
     question: str | None = None  # plain text put into the question's box
     download: str | None = None  # a file as JSON: name, type, text
@@ -30,4 +31,4 @@ class View:
     def of_talk(self) -> bool:
         """Whether it shows something of one conversation, not of the page as a whole."""
         shown = (self.conversation, self.heading, self.transcript, self.growing, self.meter, self.busy, self.live)
-        return any(part is not None for part in (*shown, self.sources, self.viewer))
+        return any(part is not None for part in (*shown, self.sources, self.viewer, self.outline))

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from assistant.coverage import Coverage
-from assistant.listing import timing_sentence
 from assistant.profiles import Profile
-from assistant.receipts import numbers
 from assistant.web.icons import icon_of_bot
 from assistant.web.list_view import UNTITLED, menu
-from storage import AnswerRecord, Conversation
+from storage import Conversation
 
 TITLE = 60  # characters of a title made from a question
 
@@ -39,25 +36,3 @@ def heading(conversation: Conversation, bot: Profile, names: Sequence[str]) -> s
         f'<span class="badge">{icon_of_bot(bot.name)} {escape(bot.title)}</span>'
         f'<span class="about">{escape(about)}</span>{menu(conversation, "heading")}</div>'
     )
-
-
-def receipt(record: AnswerRecord) -> str:
-    """Coverage and timings of one answer, in one line."""
-    sessions, messages = numbers(record, ("sessions", "messages"))
-    covered = Coverage(
-        record.tokens,
-        record.tokens_read,
-        record.pages,
-        record.pages_unread,
-        record.files,
-        record.files_unread,
-        sessions,
-        messages,
-    )
-    ended = {
-        "length": " The answer reached its length limit.",
-        "repeat": " The answer was ended as it repeated itself.",
-    }
-    pattern = "dense" if record.pattern == "dense" else f"{record.pattern}/{record.level}"  # dense has no levels
-    how = f"{record.model}, {pattern}."
-    return f"{covered.sentence()} {timing_sentence(record)}{ended.get(record.finish_reason, '')} {how}"
