@@ -1,4 +1,4 @@
-"""A desk on the tiny model, with a user and a conversation of the test alone: what the tests of the page's desks share."""
+"""A desk on the tiny model, with a user and a conversation of the test alone: shared by the tests of the page."""
 
 from __future__ import annotations
 
