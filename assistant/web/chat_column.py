@@ -94,7 +94,7 @@ class ChatColumn:
         tab = [canvas.conversation, canvas.bot]
 
         def ask(text: str, chosen: str, bot: str, request: gr.Request) -> Iterator[list[Any]]:
-            yield from canvas.stream(request, desk.ask(user_of(request), chosen, bot, text))
+            yield from canvas.stream(request, desk.ask(user_of(request), chosen, text, bot))
 
         def end(chosen: str, request: gr.Request) -> None:
             if chosen:

@@ -14,7 +14,7 @@ def meter(value: Meter | None) -> str:
         ("documents", "Documents", value.documents),
         ("history", "History", value.history),
         ("question", "Question", value.question),
-        ("answer", "Answer", value.answer),
+        ("answer", "Kept for the answer", value.answer),
     )
     whole = max(value.limit, value.used + value.answer)
     bars = "".join(

@@ -24,7 +24,7 @@ ANSWERING_PAUSE_S = 0.08  # between two looks at a growing answer: more often th
 class QuestionDesk(TalkDesk):
     """What the middle column does."""
 
-    def ask(self, user: str, conversation_id: str, bot: str, question: str) -> Iterator[View]:
+    def ask(self, user: str, conversation_id: str, question: str, bot: str = "") -> Iterator[View]:
         """Streams an answer. Without a conversation, a bot that reads histories begins one."""
         try:
             if not question.strip():
@@ -110,7 +110,7 @@ class QuestionDesk(TalkDesk):
         return replace(view, sources=None, viewer=None, status=views.status("Thank you; your opinion is kept."))
 
     def _begin(self, user: str, bot: str, question: str) -> Conversation:
-        profile = self._service.bot(bot).profile
+        profile = self._service.bot(bot or self._service.options.bot).profile
         if not reads_history(profile):
             raise AssistantError("Add a document first; then ask about it.")
         return self._service.store.create_conversation(user, profile.name, views.title_of(question))

@@ -40,7 +40,10 @@ const local = {
   git: () => document.getElementById('git-address').showPopover(),
   sidebar: () => drawer(!drawn()),
   'sidebar-open': () => drawer(!drawn()),
-  'proof-open': () => show('proof-open', !document.body.classList.contains('proof-open')),
+  'proof-open'() {
+    const name = matchMedia('(min-width: 800px)').matches ? 'no-proof' : 'proof-open';
+    show(name, !document.body.classList.contains(name));
+  },
   theme() {
     const dark = document.body.classList.toggle('dark');
     localStorage.setItem('unabridged-theme', dark ? 'dark' : 'light');
