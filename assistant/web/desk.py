@@ -15,6 +15,7 @@ from assistant.web import proof_views, start_view, views
 from assistant.web.arrivals import arrival
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.question_desk import QuestionDesk
+from assistant.web.reading_view import left_out
 from assistant.web.reading_desk import ReadingDesk, discard, paste
 from assistant.web.view import View
 from ingest.tree.git_url import is_git_url
@@ -82,7 +83,7 @@ class Desk(QuestionDesk):
         done = self.readings.take(user, reading_id, within_s=None if reading_id or not conversation_id else SOON_S)
         if done is None:
             return View(readings=self.readings.html(user))
-        note = views.status(f"{done.name} is read. {done.note} Ask your question.")
+        note = views.status(f"{done.name} is read. {done.note} Ask your question.", more=left_out(done.left_out))
         return replace(self.open(user, done.conversation), status=note, readings=self.readings.html(user))
 
     def document(self, user: str, document_id: str, bot: str, *, new: bool) -> View:

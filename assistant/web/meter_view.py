@@ -14,7 +14,7 @@ def meter(value: Meter | None) -> str:
         ("documents", "Documents", value.documents),
         ("history", "History", value.history),
         ("question", "Question", value.question),
-        ("answer", "Kept for the answer", value.answer),
+        ("answer", "Answer", value.answer),
     )
     whole = max(value.limit, value.used + value.answer)
     bars = "".join(
@@ -22,7 +22,7 @@ def meter(value: Meter | None) -> str:
     )
     told = "".join(f'<span class="{name}">{label} {tokens:,}</span>' for name, label, tokens in parts if tokens)
     if value.room:
-        room = f"{value.room:,} tokens left"
+        room = f"{value.room:,} left"
     elif value.beyond:
         room = f"beyond the {value.limit:,} tokens of the model's range; all of it is read, answers look at a selection"
     else:

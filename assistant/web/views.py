@@ -13,13 +13,16 @@ from storage import Conversation
 TITLE = 60  # characters of a title made from a question
 
 
-def status(message: str, kind: str = "info", undo: str = "") -> str:
-    """A line of news for the user: kind “info” or “error”. `undo`: the conversation whose deletion it tells."""
+def status(message: str, kind: str = "info", undo: str = "", more: str = "") -> str:
+    """A line of news for the user: kind “info” or “error”.
+
+    `undo`: the conversation whose deletion it tells; `more`: HTML behind it.
+    """
     role = "alert" if kind == "error" else "status"
     button = (
-        f' <button type="button" class="quiet" data-do="restore" data-id="{escape(undo)}">Undo</button>' if undo else ""
+        f'<button type="button" class="quiet" data-do="restore" data-id="{escape(undo)}">Undo</button>' if undo else ""
     )
-    return f'<div class="note {kind}" role="{role}">{escape(message)}{button}</div>' if message else ""
+    return f'<div class="note {kind}" role="{role}"><span>{escape(message)}{more}</span>{button}</div>' if message else ""
 
 
 def title_of(question: str) -> str:
