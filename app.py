@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, eval, key, doctor; the only reader of the environment."""
+"""Unabridged on the command line: serve (default), read, ask, compare …; the only reader of the environment."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
-        return {**commands, "doctor": doctor}[options.command](options)
+        return {**commands, "compare": compare, "doctor": doctor}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -113,6 +113,14 @@ def history(options: argparse.Namespace) -> int:
 
     names = ("action", "user", "file", "customer", "conversation", "form", "mask", "names", "out", "yes", "json")
     manage(HistoryCommand(**{name: getattr(options, name) for name in names}), service_options(options))
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """`compare OLD NEW`: two versions of a contract, clause beside clause, with their changed words."""
+    from assistant.compare_command import compare as contrast
+
+    contrast(sources(options), limits(), options.password or None, ocr=options.ocr, as_json=options.json)
     return 0
 
 
@@ -244,26 +252,23 @@ def service_options(options: argparse.Namespace) -> Any:
 
 def parse(arguments: list[str]) -> argparse.Namespace:
     """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _WEIGHTS, _DTYPE, _PATTERN …)."""
-    commands = ("serve", "read", "ask", "history", "eval", "key", "doctor")
+    commands = {
+        "serve": "web app and HTTP API",
+        "read": "parse only",
+        "ask": "ask on the terminal",
+        "history": "a customer's sessions: import, list, export, delete, erase",
+        "compare": "two versions of a contract",
+        "eval": "score answers on a document",
+        "key": "a new API key",
+        "doctor": "what this machine has",
+    }
     if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
         arguments = ["serve", *arguments]
     from assistant.history_flags import history_flags
 
     parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
     sub = parser.add_subparsers(dest="command", required=True)
-    for name, text in zip(
-        commands,
-        (
-            "web app and HTTP API",
-            "parse only",
-            "ask on the terminal",
-            "a customer's sessions: import, list, export, delete, erase",
-            "score answers on a document",
-            "a new API key",
-            "what this machine has",
-        ),
-        strict=True,
-    ):
+    for name, text in commands.items():
         command = sub.add_parser(name, help=text, description=text)
         shared_flags(command)
         if name == "read":
@@ -284,7 +289,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument("--rival", nargs="*", default=["dense"], choices=["dense", "retrieval"])
             command.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept; data/eval by default")
             command.add_argument("--run", metavar="NAME", help="name of the run; a hash of its settings by default")
-        if name in ("read", "ask", "eval"):
+        if name == "compare":
+            command.add_argument("paths", nargs=2, metavar="VERSION", help="the old one, then the new one")
+        if name in ("read", "ask", "compare", "eval"):
             command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
             command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
         if name == "key":

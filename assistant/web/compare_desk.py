@@ -18,6 +18,7 @@ from assistant.web.compare_views import compared
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.versions_view import versions
 from ingest import Document, load
+from storage import NotFoundError
 
 HELD = 16  # uploaded files held for comparing, of all users; they are in memory only
 Choice = tuple[str, str]  # what is shown, and its id
@@ -60,7 +61,10 @@ class CompareDesk:
 
     def documents(self, user: str) -> list[Choice]:
         """The user's documents, newest first, and the files they uploaded for comparing."""
-        records = self._service.store.documents(user, shared=True)
+        try:
+            records = self._service.store.documents(user, shared=True)
+        except NotFoundError:  # who comes for the first time has none
+            records = []
         with self._lock:
             held = [(f"{each.name} (uploaded)", key) for (owner, key), each in self._uploads.items() if owner == user]
         return [*reversed(held), *((record.name, record.id) for record in reversed(records))]

@@ -81,11 +81,18 @@ class ProofColumn:
         """Which of the desk's methods each event calls."""
 
         def cite(chosen: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-            message, number = int(event._data["message"]), int(event._data["number"])
+            try:
+                message, number = int(event._data["message"]), int(event._data["number"])
+            except (KeyError, ValueError, TypeError):  # no button of ours
+                return canvas.updates(View())
             return canvas.updates(desk.cite(user_of(request), chosen, message, number))
 
         def show(chosen: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-            return canvas.updates(desk.show(user_of(request), chosen, spot_of(event._data)))
+            try:
+                spot = spot_of(event._data)
+            except (KeyError, ValueError, TypeError):
+                return canvas.updates(View())
+            return canvas.updates(desk.show(user_of(request), chosen, spot))
 
         self.sources.click(cite, canvas.conversation, canvas.parts, **PRIVATE)
         for places in (self.viewer, self.outline):
@@ -93,6 +100,6 @@ class ProofColumn:
 
 
 def spot_of(data: dict[str, Any]) -> Spot:
-    """What a button of the page asks to see; ValueError for what no button of ours would ask."""
+    """What a button of the page asks to see; KeyError, ValueError or TypeError for what no button would."""
     mode = TEXT if data.get("mode") == TEXT else IMAGE
     return Spot(int(data["at"]), int(data.get("low", 0)), int(data.get("high", 0)), mode)

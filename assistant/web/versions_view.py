@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from html import escape
 
+from assistant.compare_command import summary
 from assistant.versions import Clause, Pair
 from assistant.web.compare_views import marked
 from assistant.word_changes import word_changes
 
-KINDS = ("edited", "added", "removed", "moved", "renumbered")
 JUMPS = 500  # changes listed as links; the others are reached by the buttons
-
-
-def summary(pairs: Sequence[Pair]) -> str:
-    """“168 clauses: 3 edited, 1 added, 12 renumbered, the rest unchanged.”"""
-    counts = Counter(kind for pair in pairs for kind in pair.kinds)
-    told = [f"{counts[kind]:,} {kind}" for kind in KINDS if counts[kind]]
-    same = sum(not pair.kinds for pair in pairs)
-    return f"{len(pairs):,} clauses: {', '.join([*told, f'{same:,} unchanged'])}."
 
 
 def versions(pairs: Sequence[Pair], old: str, new: str) -> str:

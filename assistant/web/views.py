@@ -22,7 +22,9 @@ def status(message: str, kind: str = "info", undo: str = "", more: str = "") -> 
     button = (
         f'<button type="button" class="quiet" data-do="restore" data-id="{escape(undo)}">Undo</button>' if undo else ""
     )
-    return f'<div class="note {kind}" role="{role}"><span>{escape(message)}{more}</span>{button}</div>' if message else ""
+    return (
+        f'<div class="note {kind}" role="{role}"><span>{escape(message)}{more}</span>{button}</div>' if message else ""
+    )
 
 
 def title_of(question: str) -> str:

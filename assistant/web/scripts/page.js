@@ -8,12 +8,13 @@ const fill = text => {
 };
 const say = text => { document.getElementById('announcer').textContent = text; };
 const wide = () => matchMedia('(min-width: 1000px)').matches;
+const frame = () => document.getElementById('columns');  // Gradio's style sheets reach no further out
 const show = (name, on) => {
-  document.body.classList.toggle(name, on);
+  frame().classList.toggle(name, on);
   for (const button of document.querySelectorAll(`[data-local="${name}"]`)) button.setAttribute('aria-expanded', String(on));
 };
 const drawer = on => (wide() ? show('no-sidebar', !on) : show('sidebar-open', on));
-const drawn = () => (wide() ? !document.body.classList.contains('no-sidebar') : document.body.classList.contains('sidebar-open'));
+const drawn = () => (wide() ? !frame().classList.contains('no-sidebar') : frame().classList.contains('sidebar-open'));
 
 const local = {
   async copy(button) {
@@ -42,7 +43,7 @@ const local = {
   'sidebar-open': () => drawer(!drawn()),
   'proof-open'() {
     const name = matchMedia('(min-width: 800px)').matches ? 'no-proof' : 'proof-open';
-    show(name, !document.body.classList.contains(name));
+    show(name, !frame().classList.contains(name));
   },
   theme() {
     const dark = document.body.classList.toggle('dark');
@@ -90,7 +91,7 @@ document.addEventListener('keydown', event => {
     const open = document.querySelector('[popover]:popover-open');
     if (open) return;
     if (!wide() && drawn()) drawer(false);
-    else if (document.body.classList.contains('proof-open')) show('proof-open', false);
+    else if (frame().classList.contains('proof-open')) show('proof-open', false);
     else document.querySelector('#stop')?.click();
   }
 });
