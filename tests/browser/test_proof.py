@@ -100,7 +100,7 @@ def test_a_citation_opens_on_its_page_with_the_quote_boxed(chat: Chat, pdf: Path
 
 def test_on_a_phone_the_source_opens_over_the_chat(chat: Chat, pdf: Path) -> None:
     page = chat.page
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     chat.come()
     chat.give(pdf)
     chat.ask("What is the yearly fee?", ANSWER)
