@@ -10,7 +10,7 @@ import gradio as gr
 from gradio.components import Component
 
 from assistant.web.attach_view import attach
-from assistant.web.column import FREE, PRIVATE, Canvas, kept, script
+from assistant.web.column import FREE, MANY, PRIVATE, Canvas, kept, script
 from assistant.web.desk import Desk
 from assistant.web.view import View
 from assistant.web.visitor import user_of
@@ -107,7 +107,7 @@ class ChatColumn:
             yield from canvas.stream(request, [desk.news(user_of(request), chosen, seen)])
 
         for trigger in (self.question.submit, self.send.click):
-            trigger(ask, [self.question, *tab], canvas.parts, **FREE)
+            trigger(ask, [self.question, *tab], canvas.parts, **MANY)
         typed = [self.question, canvas.conversation]
         self.question.input(weigh, typed, self.meter, trigger_mode="always_last", **PRIVATE)
         self.stop.click(end, canvas.conversation, None, **FREE)

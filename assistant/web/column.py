@@ -21,6 +21,7 @@ element.addEventListener('click', event => {
 """  # buttons inside a gr.HTML tell their data attributes to its click event
 PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 FREE: dict[str, Any] = {**PRIVATE, "concurrency_limit": None}  # for events that take long
+MANY: dict[str, Any] = {**FREE, "trigger_mode": "multiple"}  # and begin again while they still go on
 TABS = 10_000  # tabs of browsers whose conversation is remembered
 
 

@@ -9,7 +9,7 @@ import gradio as gr
 
 from assistant.web.chat_column import ChatColumn
 from assistant.web.clicks import Clicks, Place
-from assistant.web.column import FREE, PRIVATE, Canvas, script
+from assistant.web.column import FREE, MANY, PRIVATE, Canvas, script
 from assistant.web.desk import Desk
 from assistant.web.header_view import Link, header, no_links
 from assistant.web.proof_column import ProofColumn
@@ -52,7 +52,7 @@ def build(desk: Desk, links: Callable[[str], Sequence[Link]] = no_links) -> gr.B
         loaded.then(follow, canvas.conversation, canvas.parts, **FREE)
         loaded.then(watch, None, canvas.parts, **FREE)
         for part in (sidebar.conversations, *chat.clickable):
-            part.click(click, [canvas.conversation, canvas.bot], canvas.parts, **FREE)
+            part.click(click, [canvas.conversation, canvas.bot], canvas.parts, **MANY)
         sidebar.wire(desk, canvas)
         chat.wire(desk, canvas)
         proof.wire(desk.proof, canvas)

@@ -57,7 +57,11 @@ document.addEventListener('click', event => {
     local[button.dataset.local]?.(button);
   }
   const done = event.target.closest('button[data-do]')?.dataset.do;
-  if (done === 'cite' && !matchMedia('(min-width: 800px)').matches) show('proof-open', true);
+  if (done === 'cite') {
+    if (matchMedia('(min-width: 800px)').matches) show('no-proof', false);
+    else show('proof-open', true);
+    requestAnimationFrame(() => document.querySelector('#viewer mark')?.scrollIntoView({block: 'center'}));
+  }
   if ((done === 'open' || done === 'document') && !wide()) drawer(false);
 });
 
@@ -96,7 +100,7 @@ const kept = localStorage.getItem('unabridged-theme');
 if (kept) document.body.classList.toggle('dark', kept === 'dark');
 for (const [name, label] of [['sidebar', 'Conversations'], ['middle', 'Conversation'], ['proof', 'Sources']]) {
   const column = document.getElementById(name);
-  column?.setAttribute('role', name === 'middle' ? 'main' : 'complementary');
+  column?.setAttribute('role', 'region');
   column?.setAttribute('aria-label', label);
 }
 document.getElementById('status')?.setAttribute('aria-live', 'polite');
