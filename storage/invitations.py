@@ -51,6 +51,13 @@ class Invitations(Room):
             session.flush()
             return invitation_value(row)
 
+    def renew_first(self, token_hash: str, expires_at: datetime) -> Invitation:
+        """The link that makes the first admin of the installation; unused ones before it are withdrawn."""
+        with self._begin() as session:
+            old = delete(InvitationRow).filter_by(made_by=OPERATOR, role="admin", organisation_id=LOCAL, user_id=None)
+            session.execute(old.where(InvitationRow.used_at.is_(None)))
+        return self.invite(OPERATOR, token_hash, organisation=LOCAL, role="admin", expires_at=expires_at)
+
     def open(self, token_hash: str, now: datetime) -> Invitation:
         """What a link offers. Raises NotFoundError for one that is unknown, was used, or has expired."""
         with self._begin(write=False) as session:

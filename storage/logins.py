@@ -10,11 +10,12 @@ from sqlalchemy import delete, or_, select
 
 from storage.access import known_user
 from storage.accounts import user_value
-from storage.audit import OPERATOR, log
-from storage.records import ConflictError, NotAllowedError, NotFoundError
+from storage.audit import log
+from storage.records import LOCAL, ConflictError, NotAllowedError, NotFoundError
 from storage.records_people import Login, User
 from storage.room import Room
 from storage.schema_logins import IdentityRow, LoginRow
+from storage.schema_people import UserRow
 
 NOTED = timedelta(minutes=1)  # `seen_at` is exact to this, so that not every request writes
 
@@ -96,14 +97,19 @@ class Logins(Room):
                 raise NotFoundError("Nobody here has this identity; ask an admin for an invitation.")
             return user_value(known_user(session, row.user_id))
 
-    def add_identity(self, user: str, issuer: str, subject: str, now: datetime) -> None:
-        """From now on the subject is this user. Raises ConflictError when it is somebody already."""
+    def admit(self, user: str, issuer: str, subject: str, now: datetime) -> User:
+        """A new member of the installation's own organisation who is known by an identity. Raises ConflictError."""
         with self._begin() as session:
-            person = known_user(session, user, lock=True)
             if session.get(IdentityRow, (issuer, subject)) is not None:
                 raise ConflictError("This identity belongs to an account here already.")
+            if session.get(UserRow, user) is not None:
+                raise ConflictError(f"The user name “{user}” is taken; ask an admin for an invitation.")
+            person = UserRow(id=user, organisation_id=LOCAL, name=user, role="member", zone="UTC", created_at=now)
+            session.add(person)
+            session.flush()
             session.add(IdentityRow(issuer=issuer, subject=subject, user_id=user, created_at=now))
-            log(session, person.organisation_id, OPERATOR, "identity.add", user)
+            log(session, LOCAL, user, "user.admit", user)
+            return user_value(person)
 
 
 def login_value(row: LoginRow) -> Login:

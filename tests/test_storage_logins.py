@@ -145,9 +145,11 @@ def test_an_identity_is_one_user(people: Store) -> None:
         people.logins.user_of_identity(issuer, "s1")
     people.invitations.accept("h", NOW, user="kim", identity=(issuer, "s1"))
     assert people.logins.user_of_identity(issuer, "s1").id == "kim"
-    with pytest.raises(ConflictError):
-        people.logins.add_identity("bob", issuer, "s1", NOW)
-    people.logins.add_identity("bob", issuer, "s2", NOW)
+    for user, subject in (("zoe", "s1"), ("bob", "s2")):  # neither an identity nor a name is taken over
+        with pytest.raises(ConflictError):
+            people.logins.admit(user, issuer, subject, NOW)
+    assert people.logins.admit("zoe", issuer, "s2", NOW).role == "member"
+    assert people.logins.user_of_identity(issuer, "s2").id == "zoe"
     people.privacy.erase("kim")
     with pytest.raises(NotFoundError):
         people.logins.user_of_identity(issuer, "s1")
