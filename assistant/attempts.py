@@ -1,4 +1,4 @@
-"""Guessing is slowed: wrong passwords and links are counted for each account, for each address, and for both together."""
+"""Guessing is slowed: wrong passwords and links are counted by account, by address, and by both together."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import unicodedata
+from functools import cached_property
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -26,7 +27,10 @@ class Passwords:
         """The default costs 64 MiB and three rounds, RFC 9106's second choice."""
         self._hasher = hasher or PasswordHasher()
         self._turn = threading.Semaphore(_AT_ONCE)
-        self._nobody = self._hasher.hash("nobody's")
+
+    @cached_property
+    def _nobody(self) -> str:
+        return self._hasher.hash("nobody's")
 
     def hash(self, password: str, user: str) -> str:
         """What is kept of a new password of `user`. Raises WeakPasswordError."""
