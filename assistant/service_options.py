@@ -17,7 +17,7 @@ class ServiceOptions:
     `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
     `parse_weights`. `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and
     `chosen_level`. `profiles`: a folder of a team's own bots. `kv`: exact, int8 or int4, how keys and values are kept;
-    a `passphrase` seals them on disk.
+    a `passphrase` seals them on disk. `database`: a PostgreSQL URL in place of SQLite in the folder.
     """
 
     data_dir: Path
@@ -32,3 +32,9 @@ class ServiceOptions:
     passphrase: str = field(default="", repr=False)
     limits: Limits = field(default_factory=Limits)
     profiles: Path | None = None
+    database: str = field(default="", repr=False)
+
+    @property
+    def where(self) -> str | Path:
+        """Where the database is: its URL, else the data folder."""
+        return self.database or self.data_dir
