@@ -19,7 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit status: 0 done, 2 wrong input or unsupported, 130 interrupted."""
     options = parse(list(sys.argv[1:] if arguments is None else arguments))
     quiet_libraries()
-    for sentence in unknown(os.environ):
+    for sentence in unknown(name for name in os.environ if name not in GONE):
         print(f"unabridged: {sentence}", file=sys.stderr)
     from ingest import IngestError  # imported late: `--help` and wrong flags answer at once
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # `--help` answers before parsers and models are imported
 PREFIX = "UNABRIDGED_"
 GONE = {  # what earlier versions knew, and what to do instead
     "UNABRIDGED_USERS": "UNABRIDGED_USERS is no longer used, and its passwords are not taken over: unset it, start "
-    "with --accounts, open the printed link as the user whose documents you want to keep, and invite the others on /people."
+    "with --accounts, open the printed link as the user whose documents you want to keep, and invite others on /people."
 }
 _LIMIT = "A limit of reading; empty: as `doctor` tells."
 
@@ -133,23 +133,23 @@ class Settings(BaseSettings):
             return "set, hidden" if value.get_secret_value() else "not set"
         if isinstance(value, tuple):
             return ", ".join(value) or "none"
-        return (
-            "built in"
-            if value is None and name not in ("profiles", "secrets_dir")
-            else str(value or value is False or "none")
-        )
+        if value is None and name not in ("profiles", "secrets_dir"):
+            return "built in"
+        return "none" if value in (None, "") else str(value)
 
 
 def unknown(names: Iterable[str]) -> list[str]:
     """A sentence for each variable that begins as ours do and is no setting: a typo, or one of former days."""
-    known = [PREFIX + name.upper() for name in Settings.model_fields]
+    known = [name.upper() for name in Settings.model_fields]
     told = []
-    for name in sorted(set(names) - set(known)):
+    for name in sorted(set(names) - {PREFIX + each for each in known}):
         if name in GONE:
             told.append(GONE[name])
         elif name.startswith(PREFIX):
-            near = difflib.get_close_matches(name, known, 1)
-            told.append(f"{name} is no setting" + (f"; did you mean {near[0]}?" if near else "; see `app.py doctor`."))
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), known, 1)
+            told.append(
+                f"{name} is no setting" + (f"; did you mean {PREFIX}{near[0]}?" if near else "; see `app.py doctor`.")
+            )
     return told
 
 

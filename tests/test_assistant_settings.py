@@ -143,7 +143,7 @@ def test_variables_that_are_no_settings_are_reported(
     assert unknown(["UNABRIDGED_ZZZZZZ"]) == ["UNABRIDGED_ZZZZZZ is no setting; see `app.py doctor`."]
     monkeypatch.setenv("UNABRIDGED_USERS", "ann:secret")
     assert app.main(["serve", "--data-dir", str(tmp_path)]) == 2
-    told = capsys.readouterr().err
+    (told,) = capsys.readouterr().err.splitlines()
     assert "is no longer used" in told and "--accounts" in told and "ann:secret" not in told
 
 
