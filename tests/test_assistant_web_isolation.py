@@ -1,4 +1,4 @@
-"""Nothing of the page or the API is there for strangers, and nothing of one user for another: every route, every file."""
+"""Nothing is there for strangers, and nothing of one user for another: every route, every file, every session."""
 
 from __future__ import annotations
 
