@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.starlette_client import OAuth
 from fastapi import APIRouter, Request
@@ -64,7 +64,7 @@ class Issuer:
         """Raises SsoError when the issuer does not answer as the one that is set."""
         try:
             told = await self.client.load_server_metadata()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise SsoError(
                 f"The issuer {self.options.issuer} cannot be asked ({error}); check UNABRIDGED_OIDC_ISSUER."
             ) from error
@@ -101,7 +101,7 @@ class Issuer:
             raise SsoError("The issuer's answer belongs to no login that was begun here; begin again.")
         try:
             token = await self.client.authorize_access_token(request)
-        except (AuthlibBaseError, JoseError, httpx.HTTPError, ValueError, KeyError, TypeError) as error:
+        except (AuthlibBaseError, JoseError, httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
             why = getattr(error, "error", "") or type(error).__name__
             raise SsoError(f"The issuer did not vouch for you ({why}); begin again.") from error
         claims: dict[str, Any] = dict(token.get("userinfo") or {})
