@@ -120,6 +120,19 @@ def history(options: argparse.Namespace) -> int:
 
 def serve(options: argparse.Namespace) -> int:
     """`serve`: the page on http://HOST:PORT."""
+    from assistant.scratch import Scratch
+
+    settings = settings_of(options)
+    scratch = Scratch(settings.data_dir / "page")
+    os.environ["GRADIO_TEMP_DIR"] = str(scratch.folder)  # Gradio asks for it when it is imported
+    try:
+        return serve_with(options, settings)
+    finally:
+        scratch.close()
+
+
+def serve_with(options: argparse.Namespace, settings: Settings) -> int:
+    """The same once it is known where files of the page may lie."""
     from assistant.errors import AssistantError
     from assistant.service import Service
     from assistant.web.server import launch, refuse_taken
@@ -127,7 +140,6 @@ def serve(options: argparse.Namespace) -> int:
     from assistant.webhook import start_courier
     from assistant.webhook_address import Guard
 
-    settings = settings_of(options)
     if "UNABRIDGED_USERS" in os.environ:
         raise AssistantError(GONE["UNABRIDGED_USERS"])
     served = server_options(settings)
