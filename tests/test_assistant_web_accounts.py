@@ -146,6 +146,7 @@ def test_whoever_logs_out_is_out(bob: Browser) -> None:
         {"Sec-Fetch-Site": "same-site", "Origin": "http://evil.docs.test"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Origin": "null"},
+        {"Origin": "null", "Sec-Fetch-Site": "cross-site"},
         {},
     ],
 )

@@ -122,7 +122,9 @@ def application(service: Service, options: ApiOptions) -> FastAPI:
     page = build(Desk(service), service.profile)
     page.queue(max_size=64)
     app = build_api(service, options)
-    links: list[dict[str, str]] = [{"label": "Account and log out", "url": "/account"}]
+    if options.open_user is None:
+        with page:
+            gr.HTML('<p><a href="/account" id="account" target="_self">Account and log out</a></p>')
     gr.mount_gradio_app(
         app,
         page,
@@ -133,7 +135,7 @@ def application(service: Service, options: ApiOptions) -> FastAPI:
         run_history=False,  # it would keep questions and answers in the browser and in memory
         enable_monitoring=False,
         ssr_mode=False,
-        footer_links=[] if options.open_user else links,
+        footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
         css=(Path(__file__).parent / "page.css").read_text("utf-8"),
     )

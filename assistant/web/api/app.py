@@ -20,6 +20,7 @@ from assistant.web.api.gate import Gate
 from assistant.web.api.journal import Journal
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.page_guard import PageGuard
+from assistant.web.api.policy import Policy
 from assistant.web.api.problems import EXPECTED, Problem, problem_of
 from assistant.web.api.state import ApiState
 from assistant.web.api.wire import ProblemObject
@@ -64,6 +65,7 @@ def build_api(service: Service, options: ApiOptions) -> FastAPI:
     app.add_exception_handler(HTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
     app.add_middleware(PageGuard)
+    app.add_middleware(Policy)
     app.add_middleware(Bodies, most=options.most_bytes, grace_s=options.upload_grace_s, rate=options.min_upload_rate)
     app.add_middleware(
         Gate,

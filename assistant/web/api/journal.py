@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.web.api.gate import OPEN, guarded
 from assistant.web.api.metrics import Metrics
+from assistant.web.api.policy import policy
 from assistant.web.api.problems import Problem
 
 logger = logging.getLogger("unabridged.http")
@@ -27,13 +28,7 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
-_PAGE_HEADERS = {  # Gradio's page has scripts in it and compiles some; nothing may come from elsewhere, or go there
-    "Content-Security-Policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; "
-    "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; media-src 'self' blob:; "
-    "worker-src 'self' blob:; connect-src 'self'; object-src 'none'; frame-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+_PAGE_HEADERS = {"Content-Security-Policy": policy(), "Cross-Origin-Resource-Policy": "same-origin"}
 _API_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",

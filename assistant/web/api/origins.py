@@ -38,6 +38,8 @@ def check_same_site(scope: Scope, headers: Headers, public_host: str) -> None:
     """
     own = {host for host in (headers.get("host", ""), public_host) if host}
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
+    if origin == "null" and site == "same-origin":  # what browsers say of a form where the page hides its address
+        origin = None
     if origin is not None and urlsplit(origin).netloc not in own:
         raise _foreign()
     if scope["method"] in SAFE:
