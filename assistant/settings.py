@@ -127,6 +127,20 @@ class Settings(BaseSettings):
         """“setting name” → its value and source; of secrets only whether they are set."""
         return {f"setting {name}": f"{self._shown(name)} ({self.source(name)})" for name in type(self).model_fields}
 
+    @classmethod
+    def markdown(cls) -> str:
+        """The table of docs/operations.md."""
+        from ingest import Limits
+
+        rows = ["| Variable | Default | |", "|---|---|---|"]
+        for name, field in cls.model_fields.items():
+            default = getattr(Limits(), name, field.default)
+            shown = "" if default in (None, "", ()) or isinstance(default, SecretStr) else str(default).lower()
+            shown = "`data`" if name == "data_dir" else f"`{shown}`" if shown else ""
+            told = "A limit of reading." if field.description == _LIMIT else field.description
+            rows.append(f"| `{name.upper()}` | {shown} | {told} |")
+        return "\n".join(rows)
+
     def _shown(self, name: str) -> str:
         value = getattr(self, name)
         if isinstance(value, SecretStr):

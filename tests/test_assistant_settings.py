@@ -12,6 +12,7 @@ from assistant.flags import chosen, parse
 from assistant.settings import PREFIX, Settings, unknown
 from assistant.web.serving import server_options
 from ingest import Limits
+from tests.conftest import HOUSE
 
 SECRETS = ("database_url", "passphrase", "password", "oidc_client_secret")
 
@@ -121,6 +122,12 @@ def test_doctor_shows_every_setting_with_its_source_and_no_secret(monkeypatch: p
     assert table["setting accounts"] == "False (default)"
     assert table["setting max_pages"] == "built in (default)"
     assert table["setting webhook_networks"] == "10.0.0.0/8, 192.168.0.0/16 (environment)"
+
+
+def test_the_documented_settings_are_the_real_ones() -> None:
+    assert Settings.markdown() in (HOUSE / "docs" / "operations.md").read_text("utf-8")
+    for name in Limits.__slots__:
+        assert f"| `{name.upper()}` | `{getattr(Limits(), name)}` |" in Settings.markdown()
 
 
 def test_secrets_are_no_flags() -> None:
