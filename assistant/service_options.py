@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assistant.thresholds import Thresholds
 from ingest import Limits
 
 EMBEDDED = "embedded"
@@ -18,7 +19,7 @@ class ServiceOptions:
     `parse_weights`. `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and
     `chosen_level`. `profiles`: a folder of a team's own bots. `kv`: exact, int8 or int4, how keys and values are kept;
     a `passphrase` seals them on disk. `second_look`: the share of answers, 0 to 1, that idle moments compare with dense
-    attention.
+    attention. `thresholds`: from where on the signals warn.
     """
 
     data_dir: Path
@@ -34,3 +35,4 @@ class ServiceOptions:
     limits: Limits = field(default_factory=Limits)
     profiles: Path | None = None
     second_look: float = 0.0
+    thresholds: Thresholds = field(default_factory=Thresholds)

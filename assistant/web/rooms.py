@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from assistant.service import Service
 from assistant.web.inbox import Inbox
 from assistant.web.inbox_page import build_inbox
+from assistant.web.signals_page import SignalsDesk, build_signals
 
 _HERE = Path(__file__).parent
 
@@ -21,7 +22,9 @@ def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
     `auth`: how people are known, as `gr.mount_gradio_app` takes it: `auth` or `auth_dependency`. What a person may see
     there is decided by the store, by their role.
     """
-    for path, page in (("/inbox", build_inbox(Inbox(service.store))),):
+    store, options = service.store, service.options
+    signals = SignalsDesk(store, options.thresholds, options.second_look)
+    for path, page in (("/inbox", build_inbox(Inbox(store))), ("/signals", build_signals(signals))):
         page.queue(max_size=64)
         gr.mount_gradio_app(
             app,
