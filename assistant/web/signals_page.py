@@ -77,7 +77,8 @@ class SignalsDesk:
             else "<li>All figures are within their thresholds, or too few to judge.</li>"
         )
         kind, role = ("warning", "alert") if said else ("well", "status")
-        return f'<div class="judged {kind}" role="{role}"><ul>{judged}</ul></div><p class="counted">{counted}</p>{self._told}'
+        lines = f'<div class="judged {kind}" role="{role}"><ul>{judged}</ul></div>'
+        return f'{lines}<p class="counted">{counted}</p>{self._told}'
 
 
 def build_signals(desk: SignalsDesk) -> gr.Blocks:
