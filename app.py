@@ -121,18 +121,32 @@ def limits() -> Any:
     from assistant.errors import AssistantError
     from ingest import Limits
 
+    try:
+        return Limits(**numbers(Limits()))  # type: ignore[arg-type]
+    except ValueError as error:
+        raise AssistantError(f"{ENV}… sets a wrong limit: {error}.") from None
+
+
+def thresholds() -> Any:
+    """From where on the signals warn, each of which the environment may set: UNABRIDGED_WARN_FIRST_TOKEN_S=…"""
+    from assistant.thresholds import Thresholds
+
+    return Thresholds(**numbers(Thresholds(), "WARN_"))
+
+
+def numbers(defaults: Any, prefix: str = "") -> dict[str, float]:
+    """What the environment sets of a value's fields, each a number of the default's kind."""
+    from assistant.errors import AssistantError
+
     chosen: dict[str, float] = {}
-    for name, default in ((name, getattr(Limits(), name)) for name in Limits.__slots__):
-        text = env(name.upper(), "")
+    for name, default in ((name, getattr(defaults, name)) for name in defaults.__slots__):
+        text = env(f"{prefix}{name.upper()}", "")
         try:
             if text:
                 chosen[name] = type(default)(text)
         except ValueError:
-            raise AssistantError(f"{ENV}{name.upper()} must be a number, not “{text}”.") from None
-    try:
-        return Limits(**chosen)  # type: ignore[arg-type]
-    except ValueError as error:
-        raise AssistantError(f"{ENV}… sets a wrong limit: {error}.") from None
+            raise AssistantError(f"{ENV}{prefix}{name.upper()} must be a number, not “{text}”.") from None
+    return chosen
 
 
 def serve(options: argparse.Namespace) -> int:
@@ -157,9 +171,10 @@ def serve(options: argparse.Namespace) -> int:
     service.purge(datetime.now(UTC))
     stop = start_courier(service.store, networks)
     try:
-        launch(service, host=options.host, port=options.port, users=users)
+        launch(service, host=options.host, port=options.port, users=users, mcp=options.mcp)
     finally:
         stop.set()
+        service.close()
     return 0
 
 
@@ -239,6 +254,8 @@ def service_options(options: argparse.Namespace) -> Any:
         kv=options.kv,
         passphrase=env("PASSPHRASE", ""),
         limits=limits(),
+        second_look=getattr(options, "second_look", 0.0),
+        thresholds=thresholds(),
     )
 
 
@@ -296,6 +313,17 @@ def parse(arguments: list[str]) -> argparse.Namespace:
         if name == "serve":
             command.add_argument("--host", default=env("HOST", "127.0.0.1"))
             command.add_argument("--port", type=int, default=int(env("PORT", "7860")))
+            command.add_argument(
+                "--mcp", action="store_true", default=bool(env("MCP", "")), help="an MCP server at /mcp"
+            )
+            share = float(env("SECOND_LOOK", "0.05"))
+            command.add_argument(
+                "--second-look",
+                type=float,
+                default=share,
+                metavar="SHARE",
+                help="of answers compared with dense attention",
+            )
             command.set_defaults(users=env("USERS", ""))
     return parser.parse_args(arguments)
 

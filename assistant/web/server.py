@@ -18,6 +18,7 @@ from assistant.errors import AssistantError
 from assistant.service import Service
 from assistant.web.api.app import build_api
 from assistant.web.api.journal import log_as_json
+from assistant.web.api.mcp_mount import mount_mcp
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
@@ -30,17 +31,19 @@ DRAIN_S = 20.0  # how long answers may go on when the server is told to end
 LINGER_S = 3  # and then the connections of pages that are merely open
 
 
-def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str]], wait: bool = True) -> str:
+def launch(
+    service: Service, *, host: str, port: int, users: list[tuple[str, str]], wait: bool = True, mcp: bool = False
+) -> str:
     """Serves until interrupted, or returns the address at once without `wait`. `users`: name and password pairs.
 
-    Without users there is one, at this machine, and the API asks for no key.
+    Without users there is one, at this machine, and the API asks for no key. `mcp`: programs may come in at /mcp, too.
     """
     options = ApiOptions(
         open_user=None if users else LOCAL_USER, max_upload_bytes=service.options.limits.max_file_bytes + (1 << 16)
     )
     if not users:
         service.store.accounts.appoint(LOCAL_USER, "agent")  # customer and agent at once
-    server = Server(application(service, options, users), host, port)
+    server = Server(application(service, options, users, mcp=mcp), host, port)
     address = f"http://{host}:{port}/"
     if not wait:
         threading.Thread(target=server.run, name="server", daemon=True).start()
@@ -52,11 +55,13 @@ def launch(service: Service, *, host: str, port: int, users: list[tuple[str, str
     return address
 
 
-def application(service: Service, options: ApiOptions, users: list[tuple[str, str]]) -> FastAPI:
-    """The API, with the page behind its routes."""
+def application(service: Service, options: ApiOptions, users: list[tuple[str, str]], *, mcp: bool = False) -> FastAPI:
+    """The API, with the pages behind its routes."""
     page = build(Desk(service), service.profile)
     page.queue(max_size=64)
     app = build_api(service, options)
+    if mcp:
+        mount_mcp(app)
     mount_rooms(app, service, auth=users or None)
     gr.mount_gradio_app(
         app,

@@ -13,7 +13,7 @@ from assistant.web.api.people import Caller, People
 from assistant.web.api.problems import EXPECTED, Problem, problem_of
 from assistant.web.api.quota import Rate
 
-GUARDED = ("/v1", "/metrics")
+GUARDED = ("/v1", "/metrics", "/mcp")
 OPEN = ("/healthz", "/readyz", "/openapi.json")
 
 

@@ -40,4 +40,4 @@ class ApiOptions:
         """The largest body that a request to `path` may have."""
         if path.startswith("/v1/files"):
             return self.max_upload_bytes
-        return self.max_request_bytes if path.startswith("/v1/chat") else self.max_small_bytes
+        return self.max_request_bytes if path.startswith(("/v1/chat", "/mcp")) else self.max_small_bytes
