@@ -107,7 +107,7 @@ def ask(options: argparse.Namespace) -> int:
 
 
 def history(options: argparse.Namespace) -> int:
-    """`history import|list|export|delete|erase`: a customer's sessions, with no model loaded."""
+    """`history import|list|export|delete|restore|erase`: a customer's sessions, with no model loaded."""
     from assistant.history_command import HistoryCommand
     from assistant.history_command import history as manage
 
@@ -274,7 +274,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             "web app and HTTP API",
             "parse only",
             "ask on the terminal",
-            "a customer's sessions: import, list, export, delete, erase",
+            "a customer's sessions: import, list, export, delete, restore, erase",
             "score answers on a document",
             "a new API key",
             "what this machine has",
@@ -316,7 +316,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
             command.add_argument(
                 "--mcp", action="store_true", default=bool(env("MCP", "")), help="an MCP server at /mcp"
             )
-            share = float(env("SECOND_LOOK", "0.05"))
+            share = env("SECOND_LOOK", "0.05")
             command.add_argument(
                 "--second-look",
                 type=float,

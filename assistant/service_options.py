@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from assistant.errors import AssistantError
 from assistant.thresholds import Thresholds
 from ingest import Limits
 
@@ -36,3 +37,9 @@ class ServiceOptions:
     profiles: Path | None = None
     second_look: float = 0.0
     thresholds: Thresholds = field(default_factory=Thresholds)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.second_look <= 1:
+            raise AssistantError(
+                f"The share of answers that get a second look must be from 0 to 1, not {self.second_look:g}."
+            )
