@@ -109,7 +109,7 @@ def ask(options: argparse.Namespace) -> int:
 
 
 def history(options: argparse.Namespace) -> int:
-    """`history import|list|export|delete|erase`: a customer's sessions, with no model loaded."""
+    """`history import|list|export|delete|restore|erase`: a customer's sessions, with no model loaded."""
     from assistant.history_command import HistoryCommand
     from assistant.history_command import history as manage
 
@@ -152,6 +152,7 @@ def serve_with(options: argparse.Namespace, settings: Settings) -> int:
         launch(service, served)
     finally:
         stop.set()
+        service.close()
     return 0
 
 
@@ -266,6 +267,8 @@ def service_options(options: argparse.Namespace) -> Any:
         kv=settings.kv,
         passphrase=settings.passphrase.get_secret_value(),
         limits=settings.limits(),
+        second_look=settings.second_look if options.command == "serve" else 0.0,
+        thresholds=settings.thresholds(),
     )
 
 

@@ -13,7 +13,7 @@ COMMANDS = {
     "serve": "web app and HTTP API",
     "read": "parse only",
     "ask": "ask on the terminal",
-    "history": "a customer's sessions: import, list, export, delete, erase",
+    "history": "a customer's sessions: import, list, export, delete, restore, erase",
     "eval": "score answers on a document",
     "key": "a new API key",
     "invite": "a one-time link for somebody new, or for a new password",
@@ -35,6 +35,7 @@ SERVED = (
     ("--host", "where to listen; anything but this machine needs --accounts"),
     ("--port", "the port"),
     ("--public-url", "how people reach the server behind a proxy"),
+    ("--second-look", "the share of answers compared with dense attention"),
     ("--trusted-proxies", "proxies whose word on the client's address is taken"),
 )
 
@@ -69,7 +70,8 @@ def _flags_of(name: str, command: argparse.ArgumentParser) -> None:
     if name in ("serve", "invite", "doctor"):
         for flag, told in SERVED:
             _setting(command, flag, told)
-        _setting(command, "--accounts", "everybody logs in", action=argparse.BooleanOptionalAction)
+        for flag, told in (("--accounts", "everybody logs in"), ("--mcp", "an MCP server at /mcp")):
+            _setting(command, flag, told, action=argparse.BooleanOptionalAction)
     if name == "read":
         command.add_argument("paths", nargs="+", metavar="PATH")
         command.add_argument("--lint", action="store_true", help="what is wrong with a contract's structure")

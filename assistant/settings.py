@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, NoDecode, Secrets
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:  # `--help` answers before parsers and models are imported
+    from assistant.thresholds import Thresholds
     from ingest import Limits
 
 PREFIX = "UNABRIDGED_"
@@ -23,6 +24,7 @@ GONE = {  # what earlier versions knew, and what to do instead
     "UNABRIDGED_USERS": "UNABRIDGED_USERS is no longer used, and its passwords are not taken over: unset it, start "
     "with --accounts, open the printed link as the user whose documents you want to keep, and invite others on /people."
 }
+_WARNING = "From where on the signals warn."
 _LIMIT = "A limit of reading; empty: as `doctor` tells."
 
 
@@ -58,6 +60,8 @@ class Settings(BaseSettings):
     session_idle_hours: float = Field(12, gt=0, le=8760, description="A login that is not used ends after these.")
     session_days: float = Field(14, gt=0, le=366, description="Any login ends after these.")
     invitation_hours: float = Field(72, gt=0, le=8760, description="A one-time link works for these.")
+    mcp: bool = Field(False, description="An MCP server at /mcp.")
+    second_look: float = Field(0.05, ge=0, le=1, description="The share of answers compared with dense attention.")
     oidc_issuer: str = Field("", description="An OpenID Connect issuer that logs people in: https://id.example.org")
     oidc_client_id: str = Field("", description="What this server is called there.")
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret there.")
@@ -77,6 +81,17 @@ class Settings(BaseSettings):
     max_depth: int | None = Field(None, description=_LIMIT)
     clone_seconds: float | None = Field(None, description=_LIMIT)
     max_clone_bytes: int | None = Field(None, description=_LIMIT)
+
+    warn_first_token_s: float | None = Field(None, description=_WARNING)
+    warn_read_tokens_s: float | None = Field(None, description=_WARNING)
+    warn_cached: float | None = Field(None, description=_WARNING)
+    warn_refused: float | None = Field(None, description=_WARNING)
+    warn_unproven: float | None = Field(None, description=_WARNING)
+    warn_failed: float | None = Field(None, description=_WARNING)
+    warn_down: float | None = Field(None, description=_WARNING)
+    warn_agreement: float | None = Field(None, description=_WARNING)
+    warn_waiting_s: float | None = Field(None, description=_WARNING)
+    warn_enough: float | None = Field(None, description=_WARNING)
 
     _sources: dict[str, str] = PrivateAttr(default_factory=dict)
 
@@ -107,6 +122,7 @@ class Settings(BaseSettings):
         for source, names in (("file", from_files), ("environment", from_env), ("flag", given)):
             made._sources.update(dict.fromkeys(names, source))
         made.limits()
+        made.thresholds()
         return made
 
     def source(self, name: str) -> str:
@@ -127,14 +143,24 @@ class Settings(BaseSettings):
         """“setting name” → its value and source; of secrets only whether they are set."""
         return {f"setting {name}": f"{self._shown(name)} ({self.source(name)})" for name in type(self).model_fields}
 
+    def thresholds(self) -> Thresholds:
+        """From where on the signals warn. Raises AssistantError for what cannot be."""
+        from assistant.thresholds import Thresholds
+
+        chosen = {name: getattr(self, f"warn_{name}") for name in Thresholds.__slots__}
+        return Thresholds(**{name: value for name, value in chosen.items() if value is not None})
+
     @classmethod
     def markdown(cls) -> str:
         """The table of docs/operations.md."""
+        from assistant.thresholds import Thresholds
         from ingest import Limits
 
+        built_in = {name: getattr(Limits(), name) for name in Limits.__slots__}
+        built_in |= {f"warn_{name}": getattr(Thresholds(), name) for name in Thresholds.__slots__}
         rows = ["| Variable | Default | |", "|---|---|---|"]
         for name, field in cls.model_fields.items():
-            default = getattr(Limits(), name, field.default)
+            default = built_in.get(name, field.default)
             shown = "" if default in (None, "", ()) or isinstance(default, SecretStr) else str(default).lower()
             shown = "`data`" if name == "data_dir" else f"`{shown}`" if shown else ""
             told = "A limit of reading." if field.description == _LIMIT else field.description

@@ -7,6 +7,7 @@ from storage.records import (
     DocumentRecord,
     Message,
     NotFoundError,
+    SectionEvidence,
     StorageError,
 )
 from storage.store import Store
@@ -18,6 +19,7 @@ __all__ = [
     "DocumentRecord",
     "Message",
     "NotFoundError",
+    "SectionEvidence",
     "StorageError",
     "Store",
 ]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import delete, or_, select
 
-from storage.access import UNDO_DAYS, check_version, known_user, user_with_role
+from storage.access import UNDO_DAYS, check_version, known_user, some_user, user_with_role
 from storage.audit import OPERATOR, log
 from storage.records import LOCAL, ConflictError, NotFoundError, StorageError
 from storage.records_people import USER_ROLES, ApiKey, Organisation, User
@@ -166,6 +166,16 @@ class Accounts(Room):
             query = select(UserRow.id).filter_by(organisation_id=LOCAL, role="admin", barred_at=None)
             query = query.where(or_(UserRow.password_hash.is_not(None), UserRow.id.in_(known)))
             return session.scalar(query.limit(1)) is not None
+
+    def appoint(self, user: str, role: str) -> User:
+        """Lift a member, or somebody new of the local organisation, into a role; others keep theirs. The operator's."""
+        check_role(role)
+        with self._begin() as session:
+            row = some_user(session, user)
+            if row.role == "member" != role:
+                row.role = role
+                log(session, row.organisation_id, OPERATOR, f"user.role.{role}", user)
+            return user_value(row)
 
     def set_zone(self, user: str, zone: str) -> User:
         """The time zone in which the user sees dates, by its IANA name. What is stored stays in UTC."""

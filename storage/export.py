@@ -20,7 +20,9 @@ from storage.rows import conversation_value, document_value, message_value, sess
 from storage.schema import BranchRow, ConversationRow, DocumentRow, MessageRow, PassageRow, SessionRow
 from storage.schema_logins import LoginRow
 from storage.schema_people import ApiKeyRow, AuditRow, UserRow
+from storage.schema_signals import SecondLookRow
 from storage.schema_support import DeliveryRow, FeedbackRow, HandOffRow, PromiseRow
+from storage.signals import look_value
 
 _PAGE = 500  # rows held in memory at once
 
@@ -81,6 +83,9 @@ def _conversation(session: Session, conversation: ConversationRow) -> Iterator[t
             "feedback",
             Feedback(conversation.id, place, feedback.user_id, feedback.thumb, feedback.reason, feedback.at),
         )
+    looks = select(SecondLookRow).join(MessageRow, MessageRow.id == SecondLookRow.message_id)
+    for look in session.scalars(looks.where(MessageRow.conversation_id == conversation.id).order_by(MessageRow.seq)):
+        yield "second_look", look_value(look)
     for hand_off in session.scalars(select(HandOffRow).filter_by(**of_it).order_by(HandOffRow.requested_at)):
         yield "hand_off", hand_off_value(hand_off, conversation)
     for promise in session.scalars(select(PromiseRow).filter_by(**of_it).order_by(PromiseRow.made_at)):

@@ -24,10 +24,12 @@ from storage.migrate import current_revision, upgrade
 from storage.outbox import Outbox
 from storage.privacy import Privacy
 from storage.promises import Promises
+from storage.pulse import Pulse
 from storage.records_support import Verification
 from storage.room import Database
 from storage.schema import ConversationRow, DocumentRow, MessageRow
 from storage.schema_people import UserRow
+from storage.signals import Signals
 from storage.verify import verify
 
 
@@ -43,6 +45,8 @@ class Store(Documents, Conversations, Messages):
     outbox: Outbox
     audit: Audit
     privacy: Privacy
+    signals: Signals
+    pulse: Pulse
 
     def __init__(self, url_or_path: str | Path, *, process_tag: str | None = None) -> None:
         """For a database that is already up to date; connects on first use. Others use `Store.open`."""
@@ -57,6 +61,8 @@ class Store(Documents, Conversations, Messages):
         self.outbox = Outbox(database)
         self.audit = Audit(database)
         self.privacy = Privacy(database)
+        self.signals = Signals(database)
+        self.pulse = Pulse(database)
 
     @classmethod
     def open(cls, path: str | Path, *, process_tag: str | None = None) -> Self:

@@ -258,10 +258,15 @@ def test_another_user_gets_nothing_out_of_a_conversation(desk: Desk, house: Serv
     asked(desk, ann, talk)
     number = house.store.messages(ann, talk)[1].id or 0
     eve = "eve"
-    for act in (lambda: desk.open(eve, talk), lambda: desk.stop(eve, talk), lambda: desk.choose(eve, talk, 1)):
+    for act in (lambda: desk.open(eve, talk), lambda: desk.stop(eve, talk), lambda: desk.proof.choose(eve, talk, 1)):
         with pytest.raises(NotFoundError):
             act()
-    views = [*asked(desk, eve, talk), desk.cite(eve, talk, number, 1), desk.turn(eve, talk, 1), *desk.follow(eve, talk)]
+    views = [
+        *asked(desk, eve, talk),
+        desk.proof.cite(eve, talk, number, 1),
+        desk.proof.turn(eve, talk, 1),
+        *desk.follow(eve, talk),
+    ]
     assert len(alerts(views)) == 3
     for view in views:
         assert not view.chat and not view.viewer and not view.sources and not view.conversation
@@ -278,7 +283,7 @@ def test_another_users_message_is_not_cited_through_ones_own_conversation(
         list(desk.upload("eve", [str(contract(tmp_path / "eve", "Nothing of value.\n", "eve.txt"))]))[-1].conversation
         or ""
     )
-    assert desk.cite("eve", own, number, 1).viewer is None
+    assert desk.proof.cite("eve", own, number, 1).viewer is None
 
 
 # -- forged clicks ---------------------------------------------------------------------------
@@ -290,25 +295,29 @@ def test_a_forged_citation_is_an_error_on_the_page(
 ) -> None:
     asked(desk, ann, talk)
     known = house.store.messages(ann, talk)[1].id or 0
-    view = desk.cite(ann, talk, known if message is None else message, number)
+    view = desk.proof.cite(ann, talk, known if message is None else message, number)
     assert view.viewer is None and alerts([view])
 
 
 def test_a_question_has_no_citation(desk: Desk, house: Service, ann: str, talk: str) -> None:
     asked(desk, ann, talk)
-    assert alerts([desk.cite(ann, talk, house.store.messages(ann, talk)[0].id or 0, 1)])
-    assert desk.choose(ann, talk, 0) == desk.choose(ann, talk, 9) == desk.choose(ann, talk, -1) == View()
-    assert desk.choose(ann, "", 0) == View()
-    assert "data-number" in (desk.choose(ann, talk, 1).sources or "")
+    assert alerts([desk.proof.cite(ann, talk, house.store.messages(ann, talk)[0].id or 0, 1)])
+    assert (
+        desk.proof.choose(ann, talk, 0) == desk.proof.choose(ann, talk, 9) == desk.proof.choose(ann, talk, -1) == View()
+    )
+    assert desk.proof.choose(ann, "", 0) == View()
+    assert "data-number" in (desk.proof.choose(ann, talk, 1).sources or "")
 
 
 def test_pages_are_turned_inside_the_document_only(
     desk: Desk, house: Service, ann: str, talk: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert alerts([desk.turn(ann, talk, 1)]), "a text has no pages"
+    assert alerts([desk.proof.turn(ann, talk, 1)]), "a text has no pages"
     deed = document("One.\n", "Two.\n")
-    monkeypatch.setattr(desk, "_text", lambda *_: deed)
-    assert "Two." in (desk.turn(ann, talk, 2).viewer or "")
+    monkeypatch.setattr(desk.proof, "_text", lambda *_: deed)
+    assert "Two." in (desk.proof.turn(ann, talk, 2).viewer or "")
     for page in (0, 3, -1, 10**9):
-        assert alerts([desk.turn(ann, talk, page)])
-    assert alerts([Desk(house).turn(ann, "nowhere", 1)]) and alerts([Desk(house).cite(ann, "nowhere", 1, 1)])
+        assert alerts([desk.proof.turn(ann, talk, page)])
+    assert alerts([Desk(house).proof.turn(ann, "nowhere", 1)]) and alerts(
+        [Desk(house).proof.cite(ann, "nowhere", 1, 1)]
+    )

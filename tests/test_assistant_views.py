@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from assistant.reading import ReadState
-from assistant.web import views
+from assistant.web import proof_views, views
 from ingest import Document, IngestReport, Span
 from storage import AnswerRecord, CitationRecord, Conversation, Message
 from tests.fakes import document, lines
@@ -122,10 +122,10 @@ EVERYWHERE: dict[str, Callable[[], str]] = {
     "status": lambda: views.status(HOSTILE),
     "progress": lambda: views.progress(ReadState("reading", 1, 2, 3.0), HOSTILE),
     "conversation list": lambda: views.conversation_list([TALK], TALK.id),
-    "sources": lambda: views.sources(message(record=replace(RECORD, citations=(SECTION,)))),
-    "page": lambda: views.page_view(document(HOSTILE, name=HOSTILE, labels=(HOSTILE,)), 1),
-    "marked page": lambda: views.viewer(document(HOSTILE, name=HOSTILE), replace(CITATION, start=3, end=30)),
-    "lines": lambda: views.viewer(lines(HOSTILE + "\n", HOSTILE), replace(CITATION, start=3, end=30)),
+    "sources": lambda: proof_views.sources(message(record=replace(RECORD, citations=(SECTION,)))),
+    "page": lambda: proof_views.page_view(document(HOSTILE, name=HOSTILE, labels=(HOSTILE,)), 1),
+    "marked page": lambda: proof_views.viewer(document(HOSTILE, name=HOSTILE), replace(CITATION, start=3, end=30)),
+    "lines": lambda: proof_views.viewer(lines(HOSTILE + "\n", HOSTILE), replace(CITATION, start=3, end=30)),
     "answer": lambda: MARKDOWN.render(
         views.answer_text(message(HOSTILE, record=replace(RECORD, citations=(SECTION,), model=HOSTILE)))
     ),
@@ -181,12 +181,12 @@ def test_an_answer_cut_short_says_why(finish: str, words: str) -> None:
 
 def test_sources_lead_to_their_message_and_number() -> None:
     two = replace(RECORD, citations=(CITATION, replace(CITATION, number=2, kind="evidence", quote="word " * 100)))
-    page = Reader(views.sources(message(record=two)))
+    page = Reader(proof_views.sources(message(record=two)))
     buttons = [attributes for tag, attributes in page.tags if tag == "button"]
     assert [(button["data-message"], button["data-number"]) for button in buttons] == [("7", "1"), ("7", "2")]
     assert "quoted literally" in page.text and "word …" in page.text and len(page.text) < 500
-    assert "appear here" in views.sources(None)
-    assert "no proven source" in views.sources(message(record=replace(RECORD, citations=())))
+    assert "appear here" in proof_views.sources(None)
+    assert "no proven source" in proof_views.sources(message(record=replace(RECORD, citations=())))
 
 
 def test_the_chosen_conversation_is_marked() -> None:
@@ -219,7 +219,7 @@ def cited(source: Document, quote: str) -> CitationRecord:
 
 @pytest.mark.parametrize("quote", ["Page one", "& its <words>", "<words>.", "the law\nof Delaware", "The end."])
 def test_the_viewer_marks_exactly_the_quote_on_its_page(quote: str) -> None:
-    page = Reader(views.viewer(DEED, cited(DEED, quote)))
+    page = Reader(proof_views.viewer(DEED, cited(DEED, quote)))
     assert page.marked == quote
     span = DEED.span_at(DEED.text.index(quote))
     assert DEED.text[span.start : span.end].strip() in page.text
@@ -229,47 +229,47 @@ def test_the_viewer_marks_exactly_the_quote_on_its_page(quote: str) -> None:
 
 
 def test_a_quote_over_two_pages_is_marked_to_the_end_of_the_first() -> None:
-    page = Reader(views.viewer(DEED, cited(DEED, "Delaware rules.\nThe end")))
+    page = Reader(proof_views.viewer(DEED, cited(DEED, "Delaware rules.\nThe end")))
     assert page.marked.strip() == "Delaware rules." and "page 2" in page.text
 
 
 @pytest.mark.parametrize(("page", "off"), [(1, [True, False]), (2, [False, False]), (3, [False, True])])
 def test_pages_are_turned_up_to_the_ends(page: int, off: list[bool]) -> None:
-    buttons = [attributes for tag, attributes in Reader(views.page_view(DEED, page)).tags if tag == "button"]
+    buttons = [attributes for tag, attributes in Reader(proof_views.page_view(DEED, page)).tags if tag == "button"]
     assert [button["data-page"] for button in buttons] == [str(page - 1), str(page + 1)]
     assert ["disabled" in button for button in buttons] == off
 
 
 def test_a_printed_page_number_is_shown_where_it_differs() -> None:
-    assert "printed i)" in views.page_view(DEED, 1) and "printed 1)" in views.page_view(DEED, 2)
-    assert "printed" not in views.page_view(DEED, 3)
+    assert "printed i)" in proof_views.page_view(DEED, 1) and "printed 1)" in proof_views.page_view(DEED, 2)
+    assert "printed" not in proof_views.page_view(DEED, 3)
 
 
 @pytest.mark.parametrize("page", [0, 4, -1])
 def test_there_is_no_page_beyond_the_ends(page: int) -> None:
     with pytest.raises(StopIteration):
-        views.page_view(DEED, page)
+        proof_views.page_view(DEED, page)
 
 
 def test_a_file_without_pages_is_shown_by_its_lines() -> None:
     source = lines("".join(f"line {number} here\n" for number in range(1, 301)))
-    page = Reader(views.viewer(source, cited(source, "line 150 here\nline 151")))
+    page = Reader(proof_views.viewer(source, cited(source, "line 150 here\nline 151")))
     assert page.marked == "line 150 here\nline 151"
     assert "note.txt · line 150" in page.text
-    assert f"line {150 - views.AROUND} " in page.text and f"line {150 + views.AROUND} " in page.text
-    assert f"line {149 - views.AROUND} " not in page.text and f"line {151 + views.AROUND} " not in page.text
+    assert f"line {150 - proof_views.AROUND} " in page.text and f"line {150 + proof_views.AROUND} " in page.text
+    assert f"line {149 - proof_views.AROUND} " not in page.text and f"line {151 + proof_views.AROUND} " not in page.text
     assert not [tag for tag, _ in page.tags if tag == "button"]
 
 
 def test_lines_of_another_file_are_not_shown() -> None:
     spans = (Span(0, 4, "a.txt", line=1), Span(4, 8, "b.txt", line=1), Span(8, 12, "b.txt", line=2))
     source = Document("2 files", "aaa\nbbb\nccc\n", (), spans, IngestReport(2, 0), "0")
-    page = Reader(views.viewer(source, replace(CITATION, start=8, end=11)))
+    page = Reader(proof_views.viewer(source, replace(CITATION, start=8, end=11)))
     assert page.marked == "ccc" and "bbb" in page.text and "aaa" not in page.text
 
 
 def test_over_several_files_pages_are_not_turned() -> None:
     spans = (Span(0, 4, "a.pdf", page=1), Span(4, 8, "b.pdf", page=1))
     source = Document("2 files", "aaa\nbbb\n", (), spans, IngestReport(2, 2), "0")
-    page = Reader(views.viewer(source, replace(CITATION, start=4, end=7)))
+    page = Reader(proof_views.viewer(source, replace(CITATION, start=4, end=7)))
     assert page.marked == "bbb" and "b.pdf" in page.text and "button" not in page.names()

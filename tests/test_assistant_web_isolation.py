@@ -61,8 +61,9 @@ def test_what_is_open_to_strangers_tells_nothing(house: AccountHouse, ann: Brows
 
 
 def test_gradios_own_doors_that_nobody_needs_are_closed(ann: Browser) -> None:
-    for path in CLOSED:
-        assert ann.get(f"{path}x").status_code == 404
+    for name in CLOSED:
+        for room in ("", "/inbox", "/signals"):
+            assert ann.get(f"{room}/gradio_api/{name}x").status_code == 404
     for path in (
         "/gradio_api/proxy=http://169.254.169.254/latest/meta-data",
         "/gradio_api/runs",

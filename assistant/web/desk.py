@@ -5,34 +5,13 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Generator, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from assistant.errors import AssistantError
-from assistant.history_text import message_document
 from assistant.reading import ReadDocument, ReadJob
 from assistant.service import Service
-from assistant.web import views
-from ingest import Document, IngestError
-from sparse_backend import BackendError
-from storage import Message, StorageError
-
-EXPECTED = (AssistantError, BackendError, IngestError, StorageError)
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What the page shows; None leaves a part as it is."""
-
-    conversation: str | None = None
-    conversations: str | None = None
-    chat: list[dict[str, Any]] | None = None
-    sources: str | None = None
-    viewer: str | None = None
-    status: str | None = None
-    busy: str | None = None  # "reading", "answering" or "" for neither
-
+from assistant.web import proof_views, views
+from assistant.web.proof_desk import EXPECTED, ProofDesk
+from assistant.web.view import View
 
 _OWNERS = {
     "waiting": "A person was asked to take over; the bot is silent until they hand it back.",
@@ -44,7 +23,8 @@ class Desk:
     """One service behind the page. The user's name comes from the login, never from the page's data."""
 
     def __init__(self, service: Service) -> None:
-        self._service = service
+        self.service = self._service = service
+        self.proof = ProofDesk(service)
         self._reading: dict[str, ReadJob] = {}
 
     # -- documents -----------------------------------------------------------------
@@ -100,7 +80,7 @@ class Desk:
 
     def fresh(self, user: str) -> View:
         """An empty conversation, waiting for a document."""
-        return View("", self._list(user, ""), [], views.sources(None), "", "", "")
+        return View("", self._list(user, ""), [], proof_views.sources(None), "", "", "")
 
     def open(self, user: str, conversation_id: str) -> View:
         """A conversation as it was left. Its document is opened in the background, so that asking is fast."""
@@ -111,10 +91,10 @@ class Desk:
             self._service.opened(conversation.document_ids[0], conversation.bot)
         answers = [message for message in messages if message.answer]
         last = answers[-1] if answers else None
-        sheet = self._sheet(user, conversation_id, last)
+        sheet = self.proof.sheet(user, conversation_id, last)
         listed = self._list(user, conversation_id)
         status = views.status(_OWNERS[conversation.state]) if conversation.state in _OWNERS else ""
-        return View(conversation_id, listed, views.chat(messages), views.sources(last), sheet, status, "")
+        return View(conversation_id, listed, views.chat(messages), proof_views.sources(last), sheet, status, "")
 
     def _list(self, user: str, chosen: str) -> str:
         return views.conversation_list(self._service.store.conversations(user), chosen)
@@ -172,51 +152,6 @@ class Desk:
         job = self._service.reading(conversation)
         yield from self._watch(job, conversation.title)
         return job.result()
-
-    # -- proof -----------------------------------------------------------------------
-
-    def cite(self, user: str, conversation_id: str, message_id: int, number: int) -> View:
-        """Opens one citation of one answer in the viewer."""
-        try:
-            message = self._message(user, conversation_id, message_id)
-            citation = next(item for item in message.answer.citations if item.number == number)  # type: ignore[union-attr]
-            if citation.conversation_id is not None and citation.seq is not None:
-                cited = self._service.store.message(user, citation.conversation_id, citation.seq)
-                return View(viewer=views.viewer(message_document(cited, citation.section), citation))
-            return View(viewer=views.viewer(self._text(user, conversation_id), citation))
-        except (*EXPECTED, StopIteration, AttributeError):
-            return View(status=views.status("This source cannot be opened any more.", "error"))
-
-    def turn(self, user: str, conversation_id: str, page: int) -> View:
-        """Shows another page of the document."""
-        try:
-            return View(viewer=views.page_view(self._text(user, conversation_id), page))
-        except (*EXPECTED, StopIteration):
-            return View(status=views.status("There is no such page.", "error"))
-
-    def choose(self, user: str, conversation_id: str, index: int) -> View:
-        """The sources of the answer at `index` of the chat."""
-        messages = self._service.store.messages(user, conversation_id) if conversation_id else []
-        if not 0 <= index < len(messages) or messages[index].answer is None:
-            return View()
-        message = messages[index]
-        return View(sources=views.sources(message), viewer=self._sheet(user, conversation_id, message))
-
-    def _message(self, user: str, conversation_id: str, message_id: int) -> Message:
-        messages = self._service.store.messages(user, conversation_id)
-        return next(message for message in messages if message.id == message_id)
-
-    def _text(self, user: str, conversation_id: str) -> Document:
-        conversation = self._service.store.conversation(user, conversation_id)
-        held = self._service.reader.library.get(conversation.document_ids[0]) if conversation.document_ids else None
-        if held is None:
-            raise AssistantError("The document of this conversation is no longer in the library.")
-        return held.document
-
-    def _sheet(self, user: str, conversation_id: str, message: Message | None) -> str:
-        if message is None or message.answer is None or not message.answer.citations:
-            return ""
-        return self.cite(user, conversation_id, message.id or 0, 1).viewer or ""
 
 
 def _discard(files: Sequence[Path]) -> None:

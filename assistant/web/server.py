@@ -23,12 +23,15 @@ from assistant.service import Service
 from assistant.web.accounts.sso import Issuer
 from assistant.web.api.app import build_api
 from assistant.web.api.journal import log_as_json
+from assistant.web.api.mcp_mount import mount_mcp
 from assistant.web.api.options import ApiOptions, SsoOptions
 from assistant.web.api.origins import is_loopback
 from assistant.web.api.people import Caller
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
-from assistant.web.page import LOCAL_USER, build
+from assistant.web.page import build
+from assistant.web.rooms import mount_rooms
+from assistant.web.visitor import LOCAL_USER
 
 DRAIN_S = 20.0  # how long answers may go on when the server is told to end
 LINGER_S = 3  # and then the connections of pages that are merely open
@@ -38,13 +41,15 @@ LINGER_S = 3  # and then the connections of pages that are merely open
 class ServerOptions:
     """Where to listen, and for whom. `accounts`: everybody logs in; else there is one user, at this machine.
 
-    `public_url`: how people reach a server behind a proxy. `proxies`: whose word on the client's address and on TLS is
-    taken, as uvicorn's `forwarded_allow_ips`. Raises AssistantError where others could come in without login.
+    `mcp`: programs may come in at /mcp, too. `public_url`: how people reach a server behind a proxy. `proxies`: whose
+    word on the client's address and on TLS is taken, as uvicorn's `forwarded_allow_ips`. Raises AssistantError where
+    others could come in without login.
     """
 
     host: str = "127.0.0.1"
     port: int = 7860
     accounts: bool = False
+    mcp: bool = False
     public_url: str = ""
     proxies: str = "127.0.0.1"
     entrance: EntranceOptions = field(default_factory=EntranceOptions)
@@ -77,7 +82,9 @@ def launch(service: Service, served: ServerOptions, *, wait: bool = True) -> str
 
     The first start with accounts prints the link that makes the admin.
     """
-    app = application(service, api_options(service, served))
+    if not served.accounts:
+        service.store.accounts.appoint(LOCAL_USER, "agent")  # customer and agent at once
+    app = application(service, api_options(service, served), mcp=served.mcp)
     if served.sso:
         asyncio.run(app.state.issuer.check())
     server = Server(app, served.host, served.port, served.proxies)
@@ -117,11 +124,14 @@ def announce(state: ApiState, served: ServerOptions) -> None:
         )
 
 
-def application(service: Service, options: ApiOptions) -> FastAPI:
-    """The API, with the page behind its routes."""
+def application(service: Service, options: ApiOptions, *, mcp: bool = False) -> FastAPI:
+    """The API, with the pages behind its routes."""
     page = build(Desk(service), service.profile)
     page.queue(max_size=64)
     app = build_api(service, options)
+    if mcp:
+        mount_mcp(app)
+    mount_rooms(app, service, auth_dependency=user_of)
     if options.open_user is None:
         with page:
             gr.HTML('<p><a href="/account" id="account" target="_self">Account and log out</a></p>')

@@ -24,6 +24,7 @@ def server_options(settings: Settings) -> ServerOptions:
         host=settings.host,
         port=settings.port,
         accounts=settings.accounts,
+        mcp=settings.mcp,
         public_url=settings.public_url,
         proxies=settings.trusted_proxies,
         entrance=EntranceOptions(

@@ -14,21 +14,20 @@ from assistant.web.api.people import Caller, People
 from assistant.web.api.problems import EXPECTED, Problem, problem_of
 from assistant.web.api.quota import Rate
 
-GUARDED = ("/v1", "/metrics")
+GUARDED = ("/v1", "/metrics", "/mcp")
 OPEN = ("/healthz", "/readyz", "/openapi.json")
 PUBLIC = ("/login", "/join", "/sso", "/accounts.css", "/favicon.ico", "/robots.txt")  # whoever is not logged in yet
 CLOSED = (  # of Gradio's own routes those that nobody needs
-    "/gradio_api/proxy=",
-    "/gradio_api/runs",
-    "/gradio_api/run-history",
-    "/gradio_api/profiling",
-    "/gradio_api/dev",
-    "/gradio_api/vibe-",
-    "/gradio_api/undo-vibe-edit",
-    "/gradio_api/token",
-    "/gradio_api/app_id",
-    "/gradio_api/deep_link",
-    "/monitoring",
+    "proxy=",
+    "runs",
+    "run-history",
+    "profiling",
+    "dev/",
+    "vibe-",
+    "undo-vibe-edit",
+    "token",
+    "app_id",
+    "deep_link",
 )
 
 
@@ -61,7 +60,7 @@ class Gate:
         path, headers = scope["path"], Headers(scope=scope)
         if path in OPEN:
             return
-        if any(path.startswith(root) for root in CLOSED):
+        if of_gradio(path).startswith(CLOSED) or "/monitoring" in path:
             raise Problem(404, "There is no such page.", "not_found")
         page = not guarded(path)
         if self._people.open_user is not None:
@@ -107,6 +106,11 @@ class Gate:
         if problem.status == 401 and scope["method"] == "GET" and "text/html" in wanted and not guarded(path):
             return RedirectResponse(f"/login?next={quote(path)}" if path != "/" else "/login", 303)
         return problem.response(path, scope["state"].get("request_id", ""))
+
+
+def of_gradio(path: str) -> str:
+    """What a path asks of Gradio's own API, of whichever page; empty for other paths."""
+    return path.partition("/gradio_api/")[2]
 
 
 def guarded(path: str) -> bool:

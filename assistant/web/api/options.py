@@ -60,8 +60,8 @@ class ApiOptions:
 
     def most_bytes(self, path: str) -> int:
         """The largest body that a request to `path` may have."""
-        if path.startswith(("/v1/files", "/gradio_api/upload")):
+        if path.startswith("/v1/files") or "/gradio_api/upload" in path:
             return self.max_upload_bytes
-        if path.startswith("/gradio_api/"):
+        if "/gradio_api/" in path:
             return self.max_page_bytes
-        return self.max_request_bytes if path.startswith("/v1/chat") else self.max_small_bytes
+        return self.max_request_bytes if path.startswith(("/v1/chat", "/mcp")) else self.max_small_bytes

@@ -17,13 +17,13 @@ from urllib.parse import parse_qs
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from assistant.web.api.gate import of_gradio
 from assistant.web.api.people import Caller
 from assistant.web.api.problems import Problem
 
-ROOT = "/gradio_api/"
-_FILE = re.compile(r"/gradio_api/file[=/](.*)", re.DOTALL)
-_SESSION = re.compile(r"/gradio_api/(?:heartbeat|stream)/([^/]+)")
-_EVENT = re.compile(r"/gradio_api/call/(?:v2/)?[^/]+/([^/]+)/?")
+_FILE = re.compile(r"file[=/](.*)", re.DOTALL)
+_SESSION = re.compile(r"(?:heartbeat|stream)/([^/]+)")
+_EVENT = re.compile(r"call/(?:v2/)?[^/]+/([0-9a-f]{32})/?")
 _PATH = re.compile(rb'"path": ?("(?:[^"\\]|\\.)*")')  # of a file, in what handlers give to the page
 _EVENT_ID = re.compile(rb'"event_id": ?"([0-9a-f]{32})"')
 
@@ -67,12 +67,13 @@ class PageGuard:
         self._owners = owners or Owners()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not scope["path"].startswith(ROOT):
+        asked = of_gradio(scope["path"]) if scope["type"] == "http" else ""
+        if not asked:
             await self.app(scope, receive, send)
             return
         caller: Caller = scope["state"]["caller"]
-        allowed = self._names_allowed(scope, caller.user)
-        if allowed and scope["method"] == "POST" and not scope["path"].startswith(f"{ROOT}upload"):
+        allowed = self._names_allowed(asked, scope["query_string"], caller.user)
+        if allowed and scope["method"] == "POST" and not asked.startswith("upload"):
             try:
                 body = await _read(receive)
             except HTTPException as error:  # too large, or too slow
@@ -85,13 +86,13 @@ class PageGuard:
             problem = Problem(404, "There is nothing of yours by this name.", "not_found")
             await problem.response(scope["path"], scope["state"].get("request_id", ""))(scope, receive, send)
             return
-        await self.app(scope, receive, self._noting(scope["path"], caller.user, send))
+        await self.app(scope, receive, self._noting(asked, caller.user, send))
 
-    def _names_allowed(self, scope: Scope, user: str) -> bool:
-        path, query = scope["path"], parse_qs(scope["query_string"].decode("latin-1"))
+    def _names_allowed(self, path: str, asked: bytes, user: str) -> bool:
+        query = parse_qs(asked.decode("latin-1"))
         if found := _FILE.fullmatch(path):
             return self._owners.has("file", found[1], user)
-        if (found := _EVENT.fullmatch(path)) and scope["method"] == "GET":
+        if found := _EVENT.fullmatch(path):
             return self._owners.has("event", found[1], user)
         sessions = [*query.get("session_hash", ()), *((found[1],) if (found := _SESSION.match(path)) else ())]
         return all(self._owners.claim("session", each, user) for each in sessions) and all(
@@ -116,9 +117,9 @@ class PageGuard:
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.body" and (body := message.get("body")):
-                if path.startswith(f"{ROOT}upload"):
+                if path.startswith("upload"):
                     _note(self._owners, "file", _listed(body), user)
-                elif not path.startswith(f"{ROOT}file"):
+                elif not path.startswith("file"):
                     _note(self._owners, "file", (json.loads(each) for each in _PATH.findall(body)), user)
                     _note(self._owners, "event", (each.decode() for each in _EVENT_ID.findall(body)), user)
             await send(message)
