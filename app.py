@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, history, eval, key, invite, doctor."""
+"""Unabridged on the command line: serve (default), read, ask, compare, history, eval, key, invite, doctor."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
-        return {**commands, "invite": invite, "doctor": doctor}[options.command](options)
+        return {**commands, "compare": compare, "invite": invite, "doctor": doctor}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -115,6 +115,14 @@ def history(options: argparse.Namespace) -> int:
 
     names = ("action", "user", "file", "customer", "conversation", "form", "mask", "names", "out", "yes", "json")
     manage(HistoryCommand(**{name: getattr(options, name) for name in names}), service_options(options))
+    return 0
+
+
+def compare(options: argparse.Namespace) -> int:
+    """`compare OLD NEW`: two versions of a contract, clause beside clause, with their changed words."""
+    from assistant.compare_command import compare as contrast
+
+    contrast(sources(options), settings_of(options).limits(), password(options), ocr=options.ocr, as_json=options.json)
     return 0
 
 

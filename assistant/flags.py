@@ -14,6 +14,7 @@ COMMANDS = {
     "read": "parse only",
     "ask": "ask on the terminal",
     "history": "a customer's sessions: import, list, export, delete, restore, erase",
+    "compare": "two versions of a contract",
     "eval": "score answers on a document",
     "key": "a new API key",
     "invite": "a one-time link for somebody new, or for a new password",
@@ -89,7 +90,9 @@ def _flags_of(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--rival", nargs="*", default=["dense"], choices=["dense", "retrieval"])
         command.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept; data/eval by default")
         command.add_argument("--run", metavar="NAME", help="name of the run; a hash of its settings by default")
-    if name in ("read", "ask", "eval"):
+    if name == "compare":
+        command.add_argument("paths", nargs=2, metavar="VERSION", help="the old one, then the new one")
+    if name in ("read", "ask", "compare", "eval"):
         _setting(command, "--password", "of an encrypted PDF")
         command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
     if name == "key":

@@ -29,6 +29,7 @@ from assistant.web.api.origins import is_loopback
 from assistant.web.api.people import Caller
 from assistant.web.api.state import ApiState
 from assistant.web.desk import Desk
+from assistant.web.directory import Directory
 from assistant.web.page import build
 from assistant.web.rooms import mount_rooms
 from assistant.web.visitor import LOCAL_USER
@@ -126,15 +127,12 @@ def announce(state: ApiState, served: ServerOptions) -> None:
 
 def application(service: Service, options: ApiOptions, *, mcp: bool = False) -> FastAPI:
     """The API, with the pages behind its routes."""
-    page = build(Desk(service), service.profile)
+    page = build(Desk(service), Directory(service.store, accounts=options.open_user is None).links)
     page.queue(max_size=64)
     app = build_api(service, options)
     if mcp:
         mount_mcp(app)
     mount_rooms(app, service, auth_dependency=user_of)
-    if options.open_user is None:
-        with page:
-            gr.HTML('<p><a href="/account" id="account" target="_self">Account and log out</a></p>')
     gr.mount_gradio_app(
         app,
         page,
@@ -147,7 +145,7 @@ def application(service: Service, options: ApiOptions, *, mcp: bool = False) -> 
         ssr_mode=False,
         footer_links=[],
         theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        css=(Path(__file__).parent / "page.css").read_text("utf-8"),
+        css="\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("styles/*.css"))),
     )
     return app
 

@@ -88,7 +88,7 @@ def test_from_the_printed_link_to_a_second_person(site: Site, tmp_path: Path) ->
     ann.press("#question textarea", "Enter")
     expect(ann.locator("#chat .receipt")).to_have_count(1, timeout=60_000)
 
-    ann.click("#account")
+    ann.click("#header >> text=Account")
     ann.click("nav >> text=People")
     ann.click("text=Make a link")
     link = re.search(rf"{re.escape(site.address)}/join/[\w-]+", ann.content())
