@@ -49,6 +49,17 @@ def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -
     return "\n".join(lines)
 
 
+def section_titles(document: Document, *, most: int = 200) -> list[str]:
+    """Titles of the sections, indented by level; of more than `most`, the upper levels, and a line that says so."""
+    level = 1
+    while sum(each.level <= level + 1 for each in document.sections) <= most and level < 6:
+        level += 1
+    shown = [each for each in document.sections if each.level <= level][:most]
+    lines = [f"{'  ' * (each.level - 1)}{each.title}" for each in shown]
+    left = len(document.sections) - len(shown)
+    return [*lines, f"… and {left:,} more"] if left else lines
+
+
 def cost_sentence(cost: Estimate, tokens: int) -> str:
     """What reading will take: “Reading it takes about 7 s and 190 MB on this machine (probed just now).”"""
     seconds = f"{cost.seconds / 60:,.0f} min" if cost.seconds >= 100 else f"{max(cost.seconds, 0.1):,.1f} s"

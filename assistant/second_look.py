@@ -67,8 +67,6 @@ class SecondLooks:
         observer: Observer | None = None,
     ) -> None:
         """`dense` makes the engine in the background, at the first look; it keeps what it reads in `folder` alone."""
-        if not 0 <= share <= 1:
-            raise AssistantError(f"The share of answers that get a second look must be from 0 to 1, not {share:g}.")
         shutil.rmtree(folder, ignore_errors=True)  # what a crash left: documents may be gone since then
         self.share = share
         self.skipped: Counter[str] = Counter()  # sampled, but not looked at, by reason

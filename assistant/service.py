@@ -55,7 +55,7 @@ class Service:
             preset(chosen_pattern(options, profile), chosen_level(options, profile))
         impl, dtype, weights = chosen(options.impl), parse_dtype(options.dtype), parse_weights(options.weights)
         data = options.data_dir
-        self.store = Store.open(data)
+        self.store = Store.open(options.where)
         embedded = options.model == EMBEDDED
         name, folder = model_source(options.model, data / "models")
         self.tokenizer = Tokenizer.load(folder)

@@ -3,7 +3,8 @@
 Every pass carries the next tokens of all answers and, in what room is left, a piece of one question or one reading;
 attention aside, a decoder treats tokens one by one, so pieces of different texts need no padding. While answers grow, a
 reading gets only as many tokens as fit `step_s`, so nobody's stream waits for somebody's document; readings of
-different owners take turns. What nobody waits for is computed when nothing else is there. A request that fails or is cancelled leaves the others alone.
+different owners take turns. What nobody waits for is computed when nothing else is there. A request that fails or is
+cancelled leaves the others alone.
 """
 
 from __future__ import annotations

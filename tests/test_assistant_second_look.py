@@ -17,6 +17,7 @@ from assistant.errors import AssistantError
 from assistant.observer import Observer
 from assistant.reading import ReadDocument
 from assistant.second_look import SecondLooks, chosen
+from assistant.service_options import ServiceOptions
 from sparse_backend import Engine, EngineOptions
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule
@@ -187,6 +188,6 @@ def test_the_share_is_kept_and_says_the_same_of_an_answer_each_time() -> None:
     assert not any(chosen(number, 0.0) for number in range(100)) and all(chosen(number, 1.0) for number in range(100))
 
 
-def test_a_wrong_share_is_told(store: Store, tmp_path: Path) -> None:
+def test_a_wrong_share_is_told(tmp_path: Path) -> None:
     with pytest.raises(AssistantError, match="from 0 to 1, not 5"):
-        SecondLooks(store, tokenizer(), lambda: engine(tmp_path), tmp_path / "looks", 5)
+        ServiceOptions(tmp_path, second_look=5)

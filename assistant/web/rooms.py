@@ -13,6 +13,7 @@ from assistant.web.compare_desk import CompareDesk
 from assistant.web.compare_page import build_compare
 from assistant.web.inbox import Inbox
 from assistant.web.inbox_page import build_inbox
+from assistant.web.signals_page import SignalsDesk, build_signals
 
 _HERE = Path(__file__).parent
 
@@ -23,7 +24,13 @@ def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
     `auth`: how people are known, as `gr.mount_gradio_app` takes it: `auth` or `auth_dependency`. What a person may see
     there is decided by the store, by their role.
     """
-    rooms = (("/compare", build_compare(CompareDesk(service))), ("/inbox", build_inbox(Inbox(service.store))))
+    store, options = service.store, service.options
+    signals = SignalsDesk(store, options.thresholds, options.second_look)
+    rooms = (
+        ("/compare", build_compare(CompareDesk(service))),
+        ("/inbox", build_inbox(Inbox(store))),
+        ("/signals", build_signals(signals)),
+    )
     for path, page in rooms:
         page.queue(max_size=64)
         gr.mount_gradio_app(

@@ -98,7 +98,7 @@ def served(service: Service) -> Iterator[str]:
         port = int(probe.getsockname()[1])
 
     async def built() -> FastAPI:
-        return application(service, ApiOptions(open_user="me"), [])
+        return application(service, ApiOptions(open_user="me"))
 
     # outside of any loop Gradio makes loops of its own and never closes them, and this thread has Playwright's
     with ThreadPoolExecutor(1) as thread:

@@ -1,9 +1,13 @@
-"""A served house for the browser tests of the inbox and the signals: a scripted engine, a customer who needs somebody."""
+"""A served house for the browser tests of inbox and signals: a scripted engine, a customer who needs somebody."""
 
 from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,9 +18,10 @@ from assistant.handoff_rules import Reason
 from assistant.packet import Exchange, build_packet
 from assistant.service import Service
 from assistant.web.api.options import ApiOptions
-from assistant.web.server import Server, application, running
-from storage import CitationRecord
+from assistant.web.server import Server, application
+from storage import CitationRecord, Store
 from tests.api_house import service_in
+from tests.conftest import HOUSE
 from tests.fakes import contract
 
 CUSTOMER = "me"  # in single-user mode the person at this machine is customer and agent
@@ -24,28 +29,53 @@ CUSTOMER = "me"  # in single-user mode the person at this machine is customer an
 
 @dataclass(frozen=True)
 class Served:
-    """A running server and the conversation that waits for a person."""
+    """A running server, its database, and the conversation that waits for a person."""
 
     address: str
-    service: Service
+    store: Store
     talk: str
 
 
 @contextmanager
 def served(data: Path) -> Iterator[Served]:
-    """The whole application on a free port of this machine."""
-    service = service_in(data)
-    service.store.accounts.appoint(CUSTOMER, "agent")
+    """The whole application on a free port, in a process of its own: Gradio leaves event loops open behind it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    talk = waiting(service, data)
-    server = Server(application(service, ApiOptions(open_user=CUSTOMER), []), "127.0.0.1", port)
+    command = [sys.executable, "-m", "tests.browser.desk_house", str(data), str(port)]
+    address = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        with running(server):
-            yield Served(f"http://127.0.0.1:{port}", service, talk)
+        assert process.stdout
+        talk = process.stdout.readline().strip()
+        assert talk, "the server ended"
+        wait_for(address)
+        store = Store.open(data)
+        yield Served(address, store, talk)
+        store.close()
     finally:
-        service.close()
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def wait_for(address: str) -> None:
+    """Returns once the server answers."""
+    for _ in range(300):
+        try:
+            urllib.request.urlopen(f"{address}/healthz", timeout=2).read()
+            return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def serve(data: Path, port: int) -> None:
+    """What the other process does until it is ended."""
+    service = service_in(data)
+    service.store.accounts.appoint(CUSTOMER, "agent")
+    print(waiting(service, data), flush=True)
+    Server(application(service, ApiOptions(open_user=CUSTOMER)), "127.0.0.1", port).run()
+    service.close()
 
 
 def waiting(service: Service, data: Path) -> str:
@@ -66,3 +96,7 @@ def waiting(service: Service, data: Path) -> str:
     store.hand_offs.request(CUSTOMER, talk, "person", json.dumps(packet.as_json()))
     store.append(CUSTOMER, talk, "assistant", "I have asked a colleague to take over.")
     return talk
+
+
+if __name__ == "__main__":
+    serve(Path(sys.argv[1]), int(sys.argv[2]))

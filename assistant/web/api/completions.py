@@ -54,7 +54,7 @@ async def complete(
     await run_in_threadpool(state.service.bot, asked.bot)
     leave = state.answering.enter(who.user)
     try:
-        document_id = await run_in_threadpool(_document_id, state, who.user, asked)
+        document_id = await run_in_threadpool(document_id_of, state, who.user, asked)
         exchange = Exchange(state, who.user, asked, document_id, idempotency_key, request.state.request_id)
         state.keep(asyncio.create_task(exchange.run(leave)))
     except BaseException:
@@ -108,7 +108,7 @@ def _end(exchange: Exchange, reply: Reply, *, usage: bool) -> list[str]:
     return [event(reply.closing()), *([event(reply.counting())] if usage else [])]
 
 
-def _document_id(state: ApiState, user: str, asked: Asked) -> str:
+def document_id_of(state: ApiState, user: str, asked: Asked) -> str:
     """The document that is asked about, "" for the user's history; inline files are kept like those of /v1/files."""
     store = state.service.store
     if asked.conversation is not None:
