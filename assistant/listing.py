@@ -191,11 +191,11 @@ def evidence_lines(record: AnswerRecord) -> list[str]:
     """The word for how sure the answer is, the sentences that nothing proves, and how that is known."""
     told = evidence(record)
     if not told.word:
-        return [] if record.supported else ["No passage of the document was found that proves this answer."]
+        return [] if record.supported else ["No passage was found that proves this answer."]
     known = "" if told.calibrated else " (not calibrated for this model)"
     lines = [f"{told.word[0].upper()}{told.word[1:]}, {told.probability or 0:.0%} sure{known}."]
     if not record.supported and not proofs(record):
-        lines.append("No passage of the document was found that proves this answer.")
+        lines.append("No passage was found that proves this answer.")
     return lines + [f"Not proven: “{sentence}”" for sentence in told.unsupported]
 
 
