@@ -21,10 +21,11 @@ from sparse_backend.sampling import Choice
 class Signals:
     """Of one answer, or of one sentence of it; “the proof” is what it cites, else what was looked at most.
 
-    `quoted`: 1 where a quote stands there letter by letter, less where it only nearly does, 0 without any, -1 where
-    none of its quotes stands anywhere. `backed`: share of its own telling words that the proof holds, 0 if a figure of
-    it is missing there. `asked`: share of the question's words in the proof and the header above it. `rival`: the same
-    for the passage that holds most of them, less `asked`: the question may be about that one.
+    `quoted`: 1 where words in quotation marks stand there letter by letter, less where they nearly do, 0 without any or
+    with block quotes, which are generated from the text, -1 where none of its quotes stands anywhere. `backed`: share
+    of its own telling words that the proof holds, 0 if a figure of it is missing there. `asked`: share of the
+    question's words in the proof and the header above it. `rival`: the same for the passage that holds most of them,
+    less `asked`: the question may be about that one.
 
     `looked`: attention on the proof, 1 where none got more; where the useful heads are known, `focus`: its share of all
     attention on the document, and `mass`: the attention itself, per token said. `likely`, `weakest`: probability of the
@@ -65,8 +66,9 @@ def signals(
     attention = relative(mass)
     total = float(mass.sum())
     said, blocks = split_quotes(text)
-    quotes = [block.quote for block in blocks] + quotes_in(said)
-    likenesses = [citer.likeness(quote) for quote in quotes]
+    free = [citer.likeness(quote) for quote in quotes_in(said)]
+    quotes = [one if one >= NEAR else -1.0 for one in free]
+    quotes += [0.0 if citer.likeness(block.quote) == 1.0 else -1.0 for block in blocks]  # held to the text anyway
     indices = [index for start, _ in cited if (index := citer.index_at(start)) is not None]
     if not indices and total:
         indices = [int(np.argmax(attention))]
@@ -74,7 +76,7 @@ def signals(
     best = max(indices, key=lambda index: _backed(citer, said, asked, index), default=None)
     held = citer.held_with_header(asked, best) if best is not None else None
     return Signals(
-        quoted=max((one if one >= NEAR else -1.0 for one in likenesses), default=0.0),
+        quoted=max(quotes, default=0.0),
         backed=_backed(citer, said, asked, best) if best is not None else 0.0,
         asked=held if asked else None,
         rival=citer.most_held(asked) - held if asked and held is not None else None,

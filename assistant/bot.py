@@ -16,10 +16,12 @@ from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
 from assistant.exhaustive import Exhausted
 from assistant.judging import Judge, Judged, doubtful
+from assistant.meter import Meter
 from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
 from assistant.quoting import Quoting, said_tokens, settled, without_headers
 from assistant.reading import ReadDocument
+from assistant.section_evidence import section_evidence
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer, Engine
 from sparse_backend.constrain import Constraint
@@ -27,6 +29,7 @@ from sparse_backend.schemas import GrammarConstraint
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.stops import StopStrings
 from storage import CitationRecord
+from storage.records import SectionEvidence
 
 Cancel = Callable[[], bool]
 
@@ -45,7 +48,8 @@ class Finished:
     `supported` is False when nothing in the document backs the answer; `unverified`: its quotes, paths and symbols
     that stand nowhere, and its advice. `see_also`: what the profile's checks add, numbered on from the citations.
     `facts`: sentences found by rule; they stand at the end of `text` too. `judged`: how sure the answer is. `listing`:
-    everything that the question asks for, where it asks for all of one kind.
+    everything that the question asks for, where it asks for all of one kind. `sections`: where the
+    model looked.
     """
 
     text: str
@@ -58,6 +62,7 @@ class Finished:
     facts: tuple[str, ...] = ()
     judged: Judged | None = None
     listing: Exhausted | None = None
+    sections: tuple[SectionEvidence, ...] = ()
 
 
 Event = Delta | Finished
@@ -122,6 +127,20 @@ class Bot:
         finally:
             generator.close()
 
+    def meter(self, document: ReadDocument, turns: Sequence[Turn], question: str) -> Meter:
+        """What the context of a question is made of."""
+        bare, asked = len(self._prompt.tail((), "")), len(self._prompt.tail((), question))
+        limit = self._engine.decoder.limit
+        return Meter(
+            system=document.prefix.start,
+            documents=len(document.read.segment) - document.prefix.start + len(document.live),
+            history=len(self._prompt.tail(turns, "")) - bare,
+            question=asked,
+            answer=self.profile.max_new_tokens,
+            limit=limit,
+            beyond=self._engine.reads(limit + 1),
+        )
+
     def _constraint(self, document: ReadDocument, options: AnswerOptions) -> Constraint | None:
         """Holds the whole answer to a schema, or else its block quotes to the document's words."""
         if options.schema:
@@ -178,6 +197,7 @@ class Bot:
             facts=told,
             judged=judged,
             listing=listing,
+            sections=section_evidence(document.held.document, document.encoded, mass),
         )
 
     def _checks_of(self, document: ReadDocument) -> AnswerChecks:

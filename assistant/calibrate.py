@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from assistant.answer_signals import Signals, refusal_signals, signals
-from assistant.calibration import Calibration, calibration_file
+from assistant.calibration import Calibration, calibration_file, general
 from assistant.citations import Citer, Mass, relative
 from assistant.confidence import (
     ANSWER,
@@ -152,27 +152,29 @@ def _mass(trial: Trial, heads: Sequence[Head]) -> Mass:
 
 
 def found_in(trials: Sequence[Trial]) -> Calibration:
-    """Heads and weights from the even seeds, measured on the odd ones. Raises AssistantError and EvalError."""
+    """Heads and weights from the even seeds, measured on the odd ones. Raises EvalError without one right answer.
+
+    Where all answers came out alike nothing can be weighed: the general weights stay, and `measured` says so.
+    """
     taught = [trial for trial in trials if trial.cell.seed % 2 == 0]
     tested = [trial for trial in trials if trial.cell.seed % 2]
     heads = tuple(useful_heads(_looks(taught), LEAST_HEADS))
-    answer, refusal = _weights(taught, heads)
-    measured = measure(tested, heads, answer, refusal) | {"questions": len(taught)}
-    return Calibration((), heads, answer, refusal, measured)
+    rows = [weigh(trial, heads) for trial in taught]
+    answer = _weights([row for row in rows if not row.trial.refused], ANSWER)
+    refusal = _weights([row for row in rows if row.trial.refused], REFUSAL)
+    used = (answer or general().answer, refusal or general().refusal)
+    measured = measure(tested, heads, *used) | {"questions": len(taught)}
+    measured["general_weights"] = [name for name, one in (("answer", answer), ("refusal", refusal)) if one is None]
+    return Calibration((), heads, *used, measured, own=answer is not None)
 
 
 def _looks(trials: Sequence[Trial]) -> list[Look]:
     return [look for trial in trials if (look := trial.look) is not None]
 
 
-def _weights(taught: Sequence[Trial], heads: Sequence[Head]) -> tuple[Weights, Weights]:
-    rows = [weigh(trial, heads) for trial in taught]
-    answers = [row for row in rows if not row.trial.refused]
-    refusals = [row for row in rows if row.trial.refused]
-    return (
-        fit([row.signals for row in answers], [row.good for row in answers], ANSWER),
-        fit([row.signals for row in refusals], [row.good for row in refusals], REFUSAL),
-    )
+def _weights(rows: Sequence[Weighed], names: Sequence[str]) -> Weights | None:
+    truths = [row.good for row in rows]
+    return fit([row.signals for row in rows], truths, names) if any(truths) and not all(truths) else None
 
 
 def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, refusal: Weights) -> dict[str, Any]:

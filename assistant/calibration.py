@@ -31,13 +31,11 @@ class Calibration:
     answer: Weights
     refusal: Weights
     measured: dict[str, Any] = field(default_factory=dict)
-    own: bool = True  # found with this very model
+    own: bool = True  # the weights of answers were found with this very model
 
     def as_json(self) -> dict[str, Any]:
         """The file's object."""
-        told = asdict(self)
-        del told["own"]
-        return {"format": FORMAT, **told}
+        return {"format": FORMAT, **asdict(self)}
 
 
 def from_json(told: dict[str, Any]) -> Calibration:
@@ -50,6 +48,7 @@ def from_json(told: dict[str, Any]) -> Calibration:
         answer=_weights(told["answer"]),
         refusal=_weights(told["refusal"]),
         measured=told["measured"],
+        own=bool(told.get("own", True)),
     )
 
 
@@ -101,6 +100,8 @@ def _load(path: Path) -> Calibration:
 
 def sentence(calibration: Calibration) -> str:
     """For `doctor`: what is known of the model."""
+    if not calibration.own and calibration.heads:
+        return f"{len(calibration.heads)} heads of its own; weights are those of the embedded model"
     if not calibration.own:
         return "none for this model: all heads count, weights are those of the embedded one (see app.py calibrate)"
     told = calibration.measured

@@ -12,12 +12,15 @@ from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Delta, Event, Finished
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
 from assistant.handover import HandedOff, Handover
+from assistant.meter import Meter
 from assistant.observer import Observer
 from assistant.prompt import Turn
 from assistant.reading import ReadDocument
 from assistant.record import answer_record
+from assistant.second_look import SecondLooks
 from ingest import IngestError
 from sparse_backend import BackendError
+from sparse_backend.span_engine import SpanEngine
 from storage import AnswerRecord, Message, StorageError, Store
 
 SAVE_EVERY = 0.5  # seconds between two saves of a growing answer
@@ -38,7 +41,15 @@ class Chat:
     Without `remember` each question is answered from the document alone: very small models copy what they said before.
     """
 
-    def __init__(self, store: Store, bot: Bot, *, remember: bool = True, observer: Observer | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        bot: Bot,
+        *,
+        remember: bool = True,
+        observer: Observer | None = None,
+        second: SecondLooks | None = None,
+    ) -> None:
         self._store = store
         self._bot = bot
         self._remember = remember
@@ -47,6 +58,7 @@ class Chat:
         self._lock = threading.Lock()
         self._asking = threading.Lock()
         self._handover = Handover(store, bot.profile)
+        self._second = second
 
     def ask(
         self,
@@ -107,6 +119,9 @@ class Chat:
                 else:
                     self._store.finish_answer(user, answer_id, text, status, record)
                     stored = True
+                    if self._second and record and status == "complete":
+                        about = (document, turns, question, options, event, record)
+                        self._second.consider(self._bot.profile, user, answer_id, *about)
                     yield event
         except GeneratorExit:
             status = status if record else "stopped"
@@ -117,6 +132,21 @@ class Chat:
             self._observer.answered(self._bot.profile.name, status, record)
         if status == "complete" and (reason := self._handover.reason(user, conversation, asked)):
             yield self._handover.call(user, conversation, reason, document)
+
+    def meter(self, user: str, conversation_id: str, document: ReadDocument, question: str) -> Meter | None:
+        """What the context of the next question is made of; None for a model that reads each question alone."""
+        if isinstance(self._bot.engine, SpanEngine):
+            return None
+        earlier = self._store.messages(user, conversation_id) if self._remembers(document) else []
+        return self._bot.meter(document, turns_of(earlier), question)
+
+    def tell(self, user: str, conversation_id: str, text: str) -> Message | None:
+        """Stores what is said while a person has the conversation, or is called; None when the bot has it."""
+        if not text.strip():
+            raise EmptyQuestionError("There is nothing to send; type what you want to say.")
+        if self._handover.owned(self._store.conversation(user, conversation_id)) is None:
+            return None
+        return self._store.append(user, conversation_id, "user", text)
 
     def record(
         self, event: Finished, document: ReadDocument, read_now: int, options: AnswerOptions = PLAIN

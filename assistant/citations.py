@@ -60,6 +60,7 @@ class Citer:
         self._document = document
         self._passages = passages(document)
         self._index = LiteralIndex(document.text)
+        self._most: tuple[frozenset[str], float] = (frozenset(), 0.0)
         self._terms = [terms_of(document.text[passage.start : passage.end]) for passage in self._passages]
         self._spread = Counter(term for terms in self._terms for term in terms)
         self._bounds = np.array(
@@ -147,13 +148,11 @@ class Citer:
 
     def most_held(self, wanted: frozenset[str]) -> float:
         """The largest such share that any passage holds."""
-        weights = {term: self._rarity(term) for term in wanted}
-        total = sum(weights.values())
-        return (
-            max((sum(weights[t] for t in wanted & terms) for terms in self._terms), default=0.0) / total
-            if total
-            else 0.0
-        )
+        if self._most[0] != wanted:  # asked again for every sentence of an answer
+            weights = {term: self._rarity(term) for term in wanted}
+            most = max((sum(weights[term] for term in wanted & terms) for terms in self._terms), default=0.0)
+            self._most = (wanted, most / (sum(weights.values()) or 1.0))
+        return self._most[1]
 
     def likeness(self, quote: str) -> float:
         """1 where `quote` stands literally, else how like it the most similar words are, see `near`."""

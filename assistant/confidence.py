@@ -53,7 +53,8 @@ class Weights:
 
 def ruled(signals: Signals) -> float:
     """Log-odds by rule, for what generated answers hardly show: invented quotes, words of no passage, names of code."""
-    odds = 3.0 * min(signals.quoted or 0.0, 0.0) + 2.0 * (signals.symbols or 0.0)
+    quoted = signals.quoted or 0.0
+    odds = (3.0 if quoted < 0 else 1.0) * quoted + 2.0 * (signals.symbols or 0.0)
     return odds - (0.0 if signals.backed is None else 4.0 * max(0.0, 1.0 - signals.backed / ENOUGH))
 
 

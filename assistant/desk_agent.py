@@ -32,9 +32,13 @@ class AgentDesk:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def queue(self, agent: str, *, mine: bool = False) -> list[Waiting]:
-        """Those who wait, the longest first; `mine`: those that this agent has taken. Raises NotAllowedError."""
-        found = self._store.hand_offs.inbox(agent, states=("human",) if mine else ("waiting",))
+    def queue(self, agent: str, *, mine: bool | None = False) -> list[Waiting]:
+        """Those who wait, the longest first; `mine`: those that this agent has taken; None: all that are open.
+
+        Raises NotAllowedError.
+        """
+        states = ("waiting", "human") if mine is None else ("human",) if mine else ("waiting",)
+        found = self._store.hand_offs.inbox(agent, states=states)
         rows = [each for each in found if not mine or each.agent == agent]
         packets = [packet_of(each) for each in rows]
         return [Waiting(each, packet.reason, packet.summary) for each, packet in zip(rows, packets, strict=True)]

@@ -19,6 +19,7 @@ from ingest import Document
 from storage import CitationRecord
 
 MAX_LISTED = 200  # cited one by one; the rest is counted
+LONGEST_NAME = 120  # characters told of one thing
 MAX_NAMED = 60  # told in the sentence
 NAMED, ADDED = "listed", "structure"  # kinds of citations: named by the answer, added by what was found
 _WORDS = {"e-mail addresses", "web addresses", "amounts", "percentages", "dates", "words", "callers", "references"}
@@ -99,7 +100,8 @@ class Exhaustive:
             start, end = self._hits.sentence(hit)
         end = min(end, start + LONGEST)
         cited = any(each.start < end and start < each.end for each in citations)
-        return Item(_name(self._document, asked, hit), start, end, cited or _says(asked, hit, answer), hit.times)
+        name = _shown(_name(self._document, asked, hit))
+        return Item(name, start, end, cited or _says(asked, hit, answer), hit.times)
 
 
 def label_of(asked: Wanted, found: int) -> str:
@@ -115,6 +117,12 @@ def label_of(asked: Wanted, found: int) -> str:
     noun = {"amounts": "different amounts", "percentages": "different percentages"}.get(noun, noun)
     one = noun if found != 1 else _ONES.get(noun, noun.removesuffix("s"))
     return f"{one} of {asked.about}" if asked.about else one
+
+
+def _shown(name: str) -> str:
+    """A name out of a document on one line, cut where it is no name any more."""
+    plain = " ".join(name.split())
+    return plain if len(plain) <= LONGEST_NAME else f"{plain[: LONGEST_NAME - 1].rstrip()}…"
 
 
 def _name(document: Document, asked: Wanted, hit: Hit) -> str:

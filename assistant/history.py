@@ -88,16 +88,19 @@ class HistoryReader:
         self._lock = threading.Lock()
         self._latest: dict[str, Read] = {}  # of the history read last: 60 sessions are more than a shelf holds
 
-    def start(self, user: str, conversation_id: str) -> ReadJob:
-        """A running job that reads all sessions of `user` for the next question in this conversation."""
-        return ReadJob(self, (user, conversation_id))
+    def start(self, user: str, conversation_id: str, before: int | None = None) -> ReadJob:
+        """A running job that reads all sessions of `user` for the next question in this conversation.
 
-    def work(self, job: ReadJob, source: tuple[str, str]) -> ReadDocument:
+        `before`: the `seq` of the question, where it is stored already; it and what follows stay out.
+        """
+        return ReadJob(self, (user, conversation_id, before))
+
+    def work(self, job: ReadJob, source: tuple[str, str, int | None]) -> ReadDocument:
         """The job's work, in the job's thread."""
-        user, conversation_id = source
+        user, conversation_id, before = source
         self._close_if_over(user, conversation_id)
         running = (conversation_id, self._store.conversation(user, conversation_id).sessions)
-        parts = [self._part(session) for session in sessions_of(self._store, user, conversation_id)]
+        parts = [self._part(session) for session in sessions_of(self._store, user, conversation_id, before)]
         closed = [part for part in parts if (part.session.conversation_id, part.session.number) != running]
         live = [part for part in parts if (part.session.conversation_id, part.session.number) == running]
         reads = self._read(job, closed)
@@ -195,10 +198,12 @@ class HistoryReader:
             self._store.start_session(user, conversation_id)
 
 
-def sessions_of(store: Store, user: str, conversation_id: str | None = None) -> list[Session]:
+def sessions_of(
+    store: Store, user: str, conversation_id: str | None = None, before: int | None = None
+) -> list[Session]:
     """All sessions of a user that hold messages, by time: of every conversation that is not about a document.
 
-    `conversation_id`: the conversation that goes on; its sessions come even if it is about one.
+    `conversation_id`: the conversation that goes on; its sessions come even if it is about one, up to `seq` `before`.
     """
     found: list[Session] = []
     records = store.sessions(user)
@@ -207,9 +212,21 @@ def sessions_of(store: Store, user: str, conversation_id: str | None = None) -> 
             continue
         started = {each.number: each.started_at for each in records if each.conversation_id == conversation}
         messages = store.messages(user, conversation)
+        if before is not None and conversation == conversation_id:
+            messages = [message for message in messages if message.seq < before]
         for number, group in groupby(messages, key=lambda message: message.session):
             found.append(Session(conversation, number, started[number], tuple(group)))
     return sorted(found, key=lambda session: (session.started_at, session.conversation_id, session.number))
+
+
+def history_as_read(
+    store: Store, user: str, conversation_id: str, running: int, before: int | None = None
+) -> tuple[Document, tuple[Place, ...]]:
+    """All sessions as an answer in session `running` of this conversation had them, that one last."""
+    sessions = sessions_of(store, user, conversation_id, before)
+    live = [each for each in sessions if (each.conversation_id, each.number) == (conversation_id, running)]
+    closed = [each for each in sessions if each not in live]
+    return joined(f"history of {user}", [session_document(each) for each in (*closed, *live)])
 
 
 def latest_conversation(store: Store, user: str, bot: str) -> str | None:

@@ -1,4 +1,4 @@
-"""`history import|list|export|delete|erase` on the terminal: a customer's sessions without a model."""
+"""`history import|list|export|delete|restore|erase` on the terminal: a customer's sessions without a model."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from storage.export import plain
 
 @dataclass(frozen=True, slots=True)
 class HistoryCommand:
-    """What `history` was asked for. `action`: “import”, “list”, “export”, “everything”, “delete” or “erase”."""
+    """What `history` was asked for. `action`: “import”, “list”, “export”, “delete”, “restore” or “erase”."""
 
     action: str
     user: str
@@ -44,11 +44,10 @@ def history(command: HistoryCommand, options: ServiceOptions) -> None:
     if command.file is not None and not command.file.is_file():
         raise AssistantError(f"There is no file {command.file}; name a history in JSON.")
     options.data_dir.mkdir(parents=True, exist_ok=True)
-    store = Store.open(options.data_dir)
+    store = Store.open(options.where)
     try:
-        found = {"import": _import, "list": _list, "export": _export, "delete": _delete, "erase": _erase}[
-            command.action
-        ](command, options, store)
+        actions = {"import": _import, "list": _list, "export": _export, "delete": _delete, "restore": _restore}
+        found = {**actions, "erase": _erase}[command.action](command, options, store)
     finally:
         store.close()
     if found is not None:
@@ -115,18 +114,29 @@ def _export(command: HistoryCommand, options: ServiceOptions, store: Store) -> d
 
 def _delete(command: HistoryCommand, options: ServiceOptions, store: Store) -> dict[str, Any]:
     """Hidden at once and restorable for the organisation's days; keys and values of its sessions go now."""
-    own = [each.id for each in histories(store, command.user)]
-    chosen = own if command.conversation is None else [command.conversation]
-    if command.conversation is not None:
-        store.conversation(command.user, command.conversation)
-    if command.conversation is None and chosen and not command.yes:
-        raise AssistantError(f"This deletes all {len(chosen)} conversations of “{command.user}”; say so with --yes.")
+    if command.conversation is None:
+        chosen = list(histories(store, command.user))
+        what = f"all {len(chosen)} conversations of “{command.user}”"
+    else:
+        one = store.conversation(command.user, command.conversation)
+        chosen, what = ([] if one.deleted else [one]), f"the conversation “{one.title}” of “{command.user}”"
+    if chosen and not command.yes:
+        raise AssistantError(f"This deletes {what}; say so with --yes.")
     segments, holdings = segments_of(options), Holdings(options.data_dir / "holdings")
     gone = 0
-    for conversation_id in chosen:
-        store.delete_conversation(command.user, conversation_id)
-        gone += holdings.drop(HISTORY, conversation_id, segments.delete)
-    return {"deleted": len(chosen), "segments": gone}
+    for each in chosen:
+        store.delete_conversation(command.user, each.id)
+        gone += holdings.drop(HISTORY, each.id, segments.delete)
+    return {"deleted": len(chosen), "segments": gone, "conversations": [each.id for each in chosen]}
+
+
+def _restore(command: HistoryCommand, options: ServiceOptions, store: Store) -> dict[str, Any]:
+    """Undoes a deletion; its sessions are read anew at the next question."""
+    if command.conversation is None:
+        raise AssistantError("Name what to restore with --conversation ID, as `history delete` told it.")
+    was = store.conversation(command.user, command.conversation)
+    back = store.restore_conversation(command.user, was.id)
+    return {"restored": int(was.deleted), "conversation": back.id, "title": back.title}
 
 
 def _erase(command: HistoryCommand, options: ServiceOptions, store: Store) -> dict[str, Any]:

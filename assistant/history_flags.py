@@ -8,11 +8,11 @@ from pathlib import Path
 
 def history_flags(command: argparse.ArgumentParser) -> None:
     """The flags of `history`."""
-    command.add_argument("action", choices=["import", "list", "export", "delete", "erase"])
+    command.add_argument("action", choices=["import", "list", "export", "delete", "restore", "erase"])
     command.add_argument("file", nargs="?", type=Path, metavar="FILE.json", help="import: the history")
     command.add_argument("--user", default="me", help="whose history it is")
     command.add_argument("--customer", metavar="NAME", help="import: which one of a file with several")
-    command.add_argument("--conversation", metavar="ID", help="delete: only this one")
+    command.add_argument("--conversation", metavar="ID", help="delete: only this one; restore: which one")
     command.add_argument("--format", dest="form", default="json", choices=["json", "md", "everything"])
     command.add_argument("--mask", action="store_true", help="export: personal data as placeholders")
     command.add_argument("--name", dest="names", action="append", default=[], help="export: a name to be masked too")

@@ -73,7 +73,7 @@ class Hits:
     @cached_property
     def is_code(self) -> bool:
         """Whether the document is a tree of sources with definitions."""
-        return self._tree.has_map or bool(self._tree.defined)
+        return any(symbol.kind in _FUNCTIONS | _METHODS | _CLASSES for symbol in self._tree.defined)
 
     @cached_property
     def _passages(self) -> tuple[Passage, ...]:
@@ -88,8 +88,10 @@ class Hits:
         """All of them in order of place; empty where the document has none, or no such structure."""
         if wanted.noun in PATTERNS:
             return self._values(wanted.noun)
-        if wanted.noun in ("functions", "methods", "classes", "files", "callers", "importers") and not self.is_code:
+        if wanted.noun in ("functions", "methods", "classes", "callers", "importers") and not self.is_code:
             return ()
+        if wanted.noun in ("definitions", "parties", "attachments", "cross references") and self.is_code:
+            return ()  # sources are no contracts
         finders: dict[str, Callable[[], Iterator[Hit]]] = {
             "definitions": self._definitions,
             "parties": self._parties,

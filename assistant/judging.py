@@ -74,7 +74,7 @@ class Judge:
         def chance_of(words: str, low: int, high: int) -> float:
             mass = citer.mass(evidence_over(_rows(answer.evidence, low, high), start, tokens))
             said_with = answer.choices[low:high]
-            one = signals(citer, words, question, mass, cited, said_with, symbols=symbols, useful=heads > 0)
+            one = signals(citer, words, question, mass, cited, said_with, symbols=symbols, useful=heads > 0 and known)
             return self._calibration.answer.probability(one)
 
         chance = chance_of(text, 0, said)

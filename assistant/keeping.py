@@ -8,9 +8,12 @@ from sparse_backend.quantize import parse_kv_format
 from sparse_backend.sealing import derive_key
 
 
-def store_options(options: ServiceOptions) -> StoreOptions:
-    """The options of the store of segments. Raises UnsupportedPatternError and WrongKeyError."""
-    root = options.data_dir / "segments"
+def store_options(options: ServiceOptions, folder: str = "segments") -> StoreOptions:
+    """The options of the store of segments in a folder of the data folder.
+
+    Raises UnsupportedPatternError and WrongKeyError.
+    """
+    root = options.data_dir / folder
     key = derive_key(options.passphrase, root) if options.passphrase else None
     return StoreOptions(kv_format=parse_kv_format(options.kv), key=key)
 

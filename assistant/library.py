@@ -100,6 +100,19 @@ class Library:
         size = sum(file.stat().st_size for file in folder.iterdir() if file.name != _PARSED)
         return Held(document_id, _document(stored["document"]), size, 0.0)
 
+    def has(self, document_id: str) -> bool:
+        """Whether the document is here."""
+        return (self._root / document_id / _PARSED).exists()
+
+    def original(self, document_id: str, document: Document, path: str) -> Path | None:
+        """The copy of the file that a span's `path` names; None for what came out of a folder, archive or URL."""
+        files = sorted(file for file in (self._root / document_id).glob("[0-9][0-9][0-9]*") if file.is_file())
+        shown = list(dict.fromkeys(span.path for span in document.spans))
+        if len(files) != len(shown) or path not in shown:
+            return None
+        file = files[shown.index(path)]
+        return file if file.suffix == Path(path).suffix.lower()[:12] else None
+
     def delete(self, document_id: str) -> None:
         """Removes the document, the copies of its files, and whatever was parsed of anything: it may hold its text."""
         shutil.rmtree(self._root / document_id, ignore_errors=True)

@@ -52,6 +52,17 @@ def outline(document: Document, encoded: Encoded, *, depth: int | None = None) -
     return "\n".join(lines)
 
 
+def section_titles(document: Document, *, most: int = 200) -> list[str]:
+    """Titles of the sections, indented by level; of more than `most`, the upper levels, and a line that says so."""
+    level = 1
+    while sum(each.level <= level + 1 for each in document.sections) <= most and level < 6:
+        level += 1
+    shown = [each for each in document.sections if each.level <= level][:most]
+    lines = [f"{'  ' * (each.level - 1)}{each.title}" for each in shown]
+    left = len(document.sections) - len(shown)
+    return [*lines, f"… and {left:,} more"] if left else lines
+
+
 def cost_sentence(cost: Estimate, tokens: int) -> str:
     """What reading will take: “Reading it takes about 7 s and 190 MB on this machine (probed just now).”"""
     seconds = f"{cost.seconds / 60:,.0f} min" if cost.seconds >= 100 else f"{max(cost.seconds, 0.1):,.1f} s"
@@ -191,11 +202,11 @@ def evidence_lines(record: AnswerRecord) -> list[str]:
     """The word for how sure the answer is, the sentences that nothing proves, and how that is known."""
     told = evidence(record)
     if not told.word:
-        return [] if record.supported else ["No passage of the document was found that proves this answer."]
+        return [] if record.supported else ["No passage was found that proves this answer."]
     known = "" if told.calibrated else " (not calibrated for this model)"
     lines = [f"{told.word[0].upper()}{told.word[1:]}, {told.probability or 0:.0%} sure{known}."]
     if not record.supported and not proofs(record):
-        lines.append("No passage of the document was found that proves this answer.")
+        lines.append("No passage was found that proves this answer.")
     return lines + [f"Not proven: “{sentence}”" for sentence in told.unsupported]
 
 

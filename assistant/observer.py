@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sparse_backend import Read
 from storage import AnswerRecord
+from storage.records_signals import SecondLook
 
 
 class Observer:
@@ -14,6 +15,9 @@ class Observer:
 
     def answered(self, bot: str, status: str, record: AnswerRecord | None) -> None:
         """An answer ended and is stored; without a record when it failed."""
+
+    def looked_again(self, bot: str, look: SecondLook) -> None:
+        """A sampled answer was compared with what dense attention says."""
 
 
 class Observers(Observer):
@@ -35,3 +39,8 @@ class Observers(Observer):
         """See Observer."""
         for observer in self._all:
             observer.answered(bot, status, record)
+
+    def looked_again(self, bot: str, look: SecondLook) -> None:
+        """See Observer."""
+        for observer in self._all:
+            observer.looked_again(bot, look)

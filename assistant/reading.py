@@ -23,14 +23,16 @@ from assistant.prompt import BarePrompt, Prefix, Prompt
 from assistant.tokenizer import Tokenizer
 from ingest import Encoded, IngestError, encode
 from sparse_backend import BackendError, Cancelled, ContextTooLongError, Engine, Read
+from sparse_backend.estimate import Estimate
 from sparse_backend.segment import Context, Segment
 from sparse_backend.span_engine import SpanEngine
 from storage import StorageError
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
-Source = Sequence[Path] | Held | str  # files and folders, a parsed document, or the id of one in the library
+Source = Sequence[Path] | Sequence[str] | Held | str  # files and folders, git URLs, a parsed document, an id
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
+Cost = Callable[[int, int], Estimate | None]  # of so many tokens with so many anchors
 QUESTION_ROOM = 256  # tokens kept free for a question beside the longest answer
 
 
@@ -69,13 +71,17 @@ class ReadDocument:
 
 @dataclass(frozen=True, slots=True)
 class ReadState:
-    """A moment of a job: pages while parsing, tokens while reading; `eta_s` in seconds once it can be told."""
+    """A moment of a job: pages while parsing, tokens while reading; `eta_s` in seconds once it can be told.
+
+    `rate`: tokens a second.
+    """
 
     phase: Phase
     done: int
     total: int
     eta_s: float | None
     error: str = ""
+    rate: float = 0.0
 
 
 class Reader:
@@ -89,8 +95,9 @@ class Reader:
         profile: Profile,
         observer: Observer | None = None,
         holdings: Holdings | None = None,
+        cost: Cost | None = None,
     ) -> None:
-        self._holdings = holdings
+        self._holdings, self._cost = holdings, cost
         self._bot, self._observer = profile.name, observer or Observer()
         self.library = library
         self._engine = engine
@@ -99,9 +106,21 @@ class Reader:
         self._prompt = BarePrompt() if spans else Prompt(tokenizer, profile)
         self._room = QUESTION_ROOM + (0 if spans else profile.max_new_tokens)
 
-    def start(self, source: Source) -> ReadJob:
-        """A running job for files and folders, for a parsed document, or for the id of one in the library."""
-        return ReadJob(self, source)
+    def start(self, source: Source, ask_above_s: float | None = None) -> ReadJob:
+        """A running job for files and folders, for a parsed document, or for the id of one in the library.
+
+        One that will take longer than `ask_above_s` waits for its `go` once its cost is known.
+        """
+        return ReadJob(self, source, ask_above_s)
+
+    def expected(self, encoded: Encoded, prefix: Prefix) -> Estimate | None:
+        """What reading a document will take; None for what was read before, or where it cannot be told."""
+        engine = self._engine
+        if self._cost is None or isinstance(engine, SpanEngine):
+            return None
+        if engine.store.has(engine.key(prefix.token_ids, prefix.anchors)):
+            return None
+        return self._cost(len(encoded.token_ids), len(encoded.anchors))
 
     def prepare(self, held: Held) -> tuple[Encoded, Prefix]:
         """Tokens and anchors of a document; raises ContextTooLongError with choices when it does not fit whole."""
@@ -137,6 +156,8 @@ class Reader:
             encoded, prefix = self.prepare(held)
             if self._holdings is not None:
                 self._holdings.note(DOCUMENT, held.id, [self._engine.key(prefix.token_ids, prefix.anchors)])
+            if job.ask_above_s is not None:
+                job.weigh(self.expected(encoded, prefix))
             read = self._engine.read(prefix.token_ids, prefix.anchors, progress=job.read, cancel=job.cancelled)
         except BaseException:
             if held.new:
@@ -165,9 +186,12 @@ class Worker(Protocol[S_contra]):
 class ReadJob:
     """One reading in its own thread."""
 
-    def __init__(self, reader: Worker[S], source: S) -> None:
+    def __init__(self, reader: Worker[S], source: S, ask_above_s: float | None = None) -> None:
         self._state = ReadState("parsing", 0, 0, None)
-        self._cancel = threading.Event()
+        self._cancel, self._go = threading.Event(), threading.Event()
+        self.ask_above_s = ask_above_s
+        self.cost: Estimate | None = None  # once it is parsed, where it can be told
+        self.asking = False  # whether it waits for `go`
         self._result: ReadDocument | None = None
         self._error: Exception | None = None
         self._reading_since = 0.0
@@ -187,6 +211,22 @@ class ReadJob:
     def cancel(self) -> None:
         """Asks the job to stop at the next page or chunk."""
         self._cancel.set()
+        self._go.set()
+
+    def go(self) -> None:
+        """Lets a job read that waits because of its cost."""
+        self._go.set()
+
+    def weigh(self, cost: Estimate | None) -> None:
+        """Waits for `go`, where the cost is too high to read unasked. Raises Cancelled."""
+        self.cost = cost
+        if cost is None or self.ask_above_s is None or cost.seconds <= self.ask_above_s:
+            return
+        self.asking = True
+        self._go.wait()
+        self.asking = False
+        if self.cancelled():
+            raise Cancelled("Reading was cancelled before it began.")
 
     def cancelled(self) -> bool:
         """Whether somebody asked the job to stop."""
@@ -220,7 +260,8 @@ class ReadJob:
         if not tokens or not self._reading_since:
             self._reading_since = now
         pace = (now - self._reading_since) / tokens if tokens else 0.0
-        self._state = ReadState("reading", tokens, total, pace * (total - tokens) if tokens else None)
+        left = pace * (total - tokens) if tokens else None
+        self._state = ReadState("reading", tokens, total, left, rate=1 / pace if pace else 0.0)
 
     def _run(self, reader: Worker[S], source: S) -> None:
         try:

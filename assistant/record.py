@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from assistant.answer_options import AnswerOptions
 from assistant.bot import Bot, Finished
+from assistant.citations import says_not_stated
 from assistant.history_text import place_of
 from assistant.passages import LiteralIndex
 from assistant.reading import ReadDocument
@@ -49,10 +50,12 @@ def answer_record(
             ("context_tokens", str(answer.context_tokens)),
             ("exact", "yes" if answer.exact else "no"),
             ("looked_at", str(answer.looked_at)),
+            ("refused", "yes" if says_not_stated(event.text, bot.profile.not_stated) else "no"),
             *((("sessions", str(receipt.sessions)), ("messages", str(receipt.messages))) if receipt.sessions else ()),
             *options.settings(),
             *beside_settings(event),
         ),
+        evidence=event.sections,
     )
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from assistant.bot import Bot
 from assistant.calibration import calibration_of
 from assistant.chat import AnswerJob, Chat
+from assistant.costs import Costs
 from assistant.errors import AssistantError, UnknownBotError
 from assistant.extractive import SpanBot
 from assistant.history import HistoryReader, reads_history
@@ -19,15 +20,18 @@ from assistant.observer import Observers
 from assistant.profile_folder import find_profile, load_profiles
 from assistant.profiles import Profile
 from assistant.reading import ReadDocument, Reader, ReadJob
+from assistant.reading_log import ReadingLog
 from assistant.removal import remove
 from assistant.search_passages import search_passages
+from assistant.second_look import SecondLooks
 from assistant.served import ServedBot
 from assistant.service_options import EMBEDDED, ServiceOptions
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Engine, EngineOptions, load_decoder
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import UnsupportedModelError, UnsupportedPatternError
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
+from sparse_backend.kvstore import StoreOptions
 from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import Weights, parse_weights
 from sparse_backend.presets import preset
@@ -36,6 +40,8 @@ from sparse_backend.spans import is_span_model, load_spans
 from sparse_backend.unpack import ensure_unpacked_file, gguf_of
 from storage import Conversation, DocumentRecord, Store
 from storage.records_support import Removed
+
+SECOND_LOOKS = "second_looks"  # folder of dense keys and values, each for minutes at most
 
 
 class Service:
@@ -50,11 +56,12 @@ class Service:
             preset(chosen_pattern(options, profile), chosen_level(options, profile))
         impl, dtype, weights = chosen(options.impl), parse_dtype(options.dtype), parse_weights(options.weights)
         data = options.data_dir
-        self.store = Store.open(data)
+        self.store = Store.open(options.where)
         embedded = options.model == EMBEDDED
         name, folder = model_source(options.model, data / "models")
         self.tokenizer = Tokenizer.load(folder)
         self._engines: dict[tuple[str, str], Engine] = {}
+        self._making = threading.Lock()
         self.engine: Engine | SpanEngine
         if not embedded and is_span_model(folder):
             if weights is not Weights.EXACT:
@@ -65,15 +72,24 @@ class Service:
             decoder = load_decoder(name, folder, dtype, data / "models" / "fingerprints.json", weights)
             self._decoder, self._impl = decoder, impl
             self.calibration = calibration_of(decoder.fingerprint, data / "models")
+            self._costs = Costs(folder, dtype, impl.device)
             self.engine = self._engine_for(self.profile)
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
         self.observers = Observers()
+        self.observers.add(ReadingLog(self.store))
+        self.second_looks = self._second_looks()
         self._histories: dict[str, HistoryReader] = {}
         self._served: dict[str, ServedBot] = {}
         self._serving = threading.Lock()
         chosen_bot = self.bot(options.bot)
         self.reader, self.chat = chosen_bot.reader, chosen_bot.chat
+
+    def close(self) -> None:
+        """Ends what goes on in the background and lets go of the database."""
+        if self.second_looks:
+            self.second_looks.close()
+        self.store.close()
 
     @property
     def bots(self) -> tuple[str, ...]:
@@ -95,13 +111,39 @@ class Service:
 
     def _engine_for(self, profile: Profile) -> Engine:
         """The engine of a bot's pattern and level; bots with the same ones share it, and all share the weights."""
-        pattern, level = chosen_pattern(self.options, profile), chosen_level(self.options, profile)
-        if (pattern, level) not in self._engines:
-            options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-            engine = Engine(self._decoder, options, store_options(self.options))
-            engine.heads = self.calibration.heads
-            self._engines[pattern, level] = engine
-        return self._engines[pattern, level]
+        return self.engine_with(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
+
+    def engine_with(self, pattern: str, level: str) -> Engine:
+        """The engine of a pattern and level, made at the first call. Raises UnsupportedPatternError."""
+        if isinstance(getattr(self, "engine", None), SpanEngine):
+            raise UnsupportedPatternError(f"{self.engine.decoder.name} marks words and reads in one way only.")
+        with self._making:
+            if (pattern, level) not in self._engines:
+                options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
+                self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
+            return self._engines[pattern, level]
+
+    def _on_decoder(self, options: EngineOptions, kept: StoreOptions) -> Engine:
+        """An engine whose passes are planned together with those of the others: one decoder computes one at a time."""
+        scheduler = next((each.scheduler for each in self._engines.values()), None)
+        engine = Engine(self._decoder, options, kept, scheduler)
+        engine.heads = self.calibration.heads
+        return engine
+
+    def _dense_engine(self) -> Engine:
+        """The engine of second looks."""
+        options = EngineOptions(
+            self.options.data_dir / SECOND_LOOKS, "dense", "faithful", self._impl, resident_segments=1, background=True
+        )
+        return self._on_decoder(options, store_options(self.options, SECOND_LOOKS))
+
+    def _second_looks(self) -> SecondLooks | None:
+        """None where nothing is sampled, or where every question reads the document anyway."""
+        share, data = self.options.second_look, self.options.data_dir
+        if not share or isinstance(self.engine, SpanEngine):
+            return None
+        folder = data / SECOND_LOOKS
+        return SecondLooks(self.store, self.tokenizer, self._dense_engine, folder, share, self.observers)
 
     @property
     def answering(self) -> list[AnswerJob]:
@@ -116,11 +158,14 @@ class Service:
         if isinstance(engine, SpanEngine):
             bot: Bot = SpanBot(engine, self.tokenizer, profile)
             remember = False  # each question stands alone
+            cost = None
         else:
             engine = self._engine_for(profile)
             bot = Bot(engine, self.tokenizer, profile, self.calibration)
-        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings)
-        return ServedBot(profile, reader, Chat(self.store, bot, remember=remember, observer=self.observers))
+            cost = self._costs.of(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
+        reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings, cost)
+        chat = Chat(self.store, bot, remember=remember, observer=self.observers, second=self.second_looks)
+        return ServedBot(profile, reader, chat)
 
     def register(self, user: str, document: ReadDocument) -> DocumentRecord:
         """Notes in the store that `user` has this document."""
@@ -152,14 +197,17 @@ class Service:
         """The job that reads, or has read, a document for a bot; one for everybody who opens it."""
         return self.bot(bot or self.options.bot).opened(document_id)
 
-    def reading(self, conversation: Conversation) -> ReadJob:
-        """The job that reads what a conversation is about: its document, or all sessions of its user up to now."""
+    def reading(self, conversation: Conversation, before: int | None = None) -> ReadJob:
+        """The job that reads what a conversation is about: its document, or all sessions of its user up to now.
+
+        `before`: the `seq` of the question that is to be answered, where it is stored already.
+        """
         served = self.bot(conversation.bot)
         if conversation.document_ids:
             return served.opened(conversation.document_ids[0])
         if not reads_history(served.profile):
             raise AssistantError("This conversation has no document; start a new one with a file.")
-        return self.histories(conversation.bot).start(conversation.user, conversation.id)
+        return self.histories(conversation.bot).start(conversation.user, conversation.id, before)
 
     def histories(self, bot: str) -> HistoryReader:
         """Who reads histories for a bot."""

@@ -130,7 +130,7 @@ class EngineOptions:
     `resident_segments`: documents whose keys and values stay in memory. `step_s`: seconds that a pass may take while
     answers stream. `select`: what is looked at in contexts beyond the trained range. `salt`: a secret of the
     organisation whose texts these are; segments of another salt are never met. `drafts`: answers on a CPU are drafted
-    from the document's own words.
+    from the document's own words. `background`: nobody waits for this engine; it computes while others want nothing.
     """
 
     segments: Path
@@ -144,6 +144,7 @@ class EngineOptions:
     select: SelectOptions = field(default_factory=SelectOptions)
     salt: str = ""
     drafts: bool = True
+    background: bool = False
 
     def __post_init__(self) -> None:
         if self.chunk < 1:

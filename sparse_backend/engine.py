@@ -53,8 +53,17 @@ GREEDY = Sampling()
 class Engine:
     """Reads documents once and answers questions on them, for any number of conversations at once."""
 
-    def __init__(self, decoder: Decoder, options: EngineOptions, store: StoreOptions | None = None) -> None:
-        """`store`: how segments are kept. Raises UnsupportedPatternError and what SegmentStore.open raises."""
+    def __init__(
+        self,
+        decoder: Decoder,
+        options: EngineOptions,
+        store: StoreOptions | None = None,
+        scheduler: Scheduler | None = None,
+    ) -> None:
+        """`store`: how segments are kept; `scheduler`: that of another engine on the same decoder, to plan for both.
+
+        Raises UnsupportedPatternError and what SegmentStore.open raises.
+        """
         if reason := gpu.missing(options.impl):
             raise UnsupportedPatternError(reason)
         if options.impl is Impl.FLEX:
@@ -69,7 +78,7 @@ class Engine:
         self.store = SegmentStore(options.segments, store)
         self.store.open()
         self.shelf = Shelf(self.store, options.impl.device, options.resident_segments)
-        self.scheduler = Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
+        self.scheduler = scheduler or Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
         self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self.shelf.let_go)
         self._state = threading.Lock()
         self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
@@ -170,7 +179,7 @@ class Engine:
         n, form = len(token_ids), self.store.options.kv_format
         plan = ReadPlan(self.decoder, self.options, self.schedule_for(n), form, token_ids, anchors)
         request = ReadRequest(token_ids, plan.kv, plan.step, owner=owner, at_once=plan.at_once, cancel=cancel)
-        self.scheduler.submit(request)
+        self.scheduler.submit(request, background=self.options.background)
         try:
             while (event := request.events.get()).kind == "progress":
                 if progress:
@@ -235,7 +244,7 @@ class Engine:
             graph=self._graph(whole, tail, evidence, selection),
         )
         leases = [self.store.lease(segment.key) for segment in whole.segments]
-        self.scheduler.submit(request)
+        self.scheduler.submit(request, background=self.options.background)
         try:
             while (event := request.events.get()).kind == "token":
                 yield event.value

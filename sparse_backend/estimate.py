@@ -33,8 +33,20 @@ class Estimate:
     limit: int
 
 
-def estimate(folder: str, tokens: int, anchors: int, *, pattern: str, level: str, dtype: torch.dtype) -> Estimate:
-    """The cost of one reading by the model in a local `folder`; ModelNotFoundError where it is not on this machine."""
+def estimate(
+    folder: str,
+    tokens: int,
+    anchors: int,
+    *,
+    pattern: str,
+    level: str,
+    dtype: torch.dtype,
+    rate: float | None = None,
+) -> Estimate:
+    """The cost of one reading by the model in a local `folder`; ModelNotFoundError where it is not on this machine.
+
+    `rate`: what an earlier probe gave, in floating point operations a second; without it this CPU is probed now.
+    """
     files = sorted(Path(folder).glob("*.safetensors")) if Path(folder).is_dir() else []
     if not files:
         raise ModelNotFoundError(f"The weights of “{folder}” are not on this machine, so its cost is not known yet.")
@@ -50,17 +62,19 @@ def estimate(folder: str, tokens: int, anchors: int, *, pattern: str, level: str
     pairs = sum(_pairs(schedule.of(layer, shape.layers), tokens, anchors) for layer in range(shape.layers))
     linear = 2 * _linear_weights(files) * tokens
     attention = 4 * heads * shape.head_dim * pairs
-    seconds = (linear + ATTENTION_COST * attention) / matmul_rate(dtype, config.hidden_size)
+    seconds = (linear + ATTENTION_COST * attention) / (rate or matmul_rate(dtype, config.hidden_size))
     return Estimate(seconds, shape.bytes(tokens), int(config.max_position_embeddings))
 
 
-def matmul_rate(dtype: torch.dtype, width: int = 576, rows: int = 2048) -> float:
-    """What this CPU gives for matmuls [rows, width] x [width, 3 width], in floating point operations a second."""
-    a, b = torch.randn(rows, width).to(dtype), torch.randn(width, 3 * width).to(dtype)
+def matmul_rate(dtype: torch.dtype, width: int = 576, rows: int = 2048, device: str = "cpu") -> float:
+    """What a device gives for matmuls [rows, width] x [width, 3 width], in floating point operations a second."""
+    a, b = torch.randn(rows, width).to(device, dtype), torch.randn(width, 3 * width).to(device, dtype)
     best = math.inf
     for _ in range(PROBES):
         start = time.perf_counter()
         torch.mm(a, b)
+        if a.is_cuda:
+            torch.cuda.synchronize()
         best = min(best, time.perf_counter() - start)
     return 2 * rows * width * 3 * width / best
 

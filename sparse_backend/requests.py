@@ -42,6 +42,8 @@ class Event:
 class ReadRequest:
     """Reads `token_ids` chunk by chunk into `kv`; `at_once`: the pattern needs all of them in one piece."""
 
+    background = False
+
     @property
     def streaming(self) -> bool:
         """Never."""
@@ -111,6 +113,7 @@ class AskRequest:
     """
 
     urgent = True
+    background = False
 
     def __init__(
         self,

@@ -3,7 +3,8 @@
 Every pass carries the next tokens of all answers and, in what room is left, a piece of one question or one reading;
 attention aside, a decoder treats tokens one by one, so pieces of different texts need no padding. While answers grow, a
 reading gets only as many tokens as fit `step_s`, so nobody's stream waits for somebody's document; readings of
-different owners take turns. A request that fails or is cancelled leaves the others alone.
+different owners take turns. What nobody waits for is computed when nothing else is there. A request that fails or is
+cancelled leaves the others alone.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Request(Protocol):
 
     owner: str
     urgent: bool  # a question: goes before readings
+    background: bool  # nobody waits for it: computed in small pieces, and only while there is nothing else
     released: threading.Event  # set once the scheduler will not touch the request again
 
     @property
@@ -74,8 +76,9 @@ class Scheduler:
         self._rate = 0.0  # tokens a second of the passes that read, measured
         self.passes = itertools.count()
 
-    def submit(self, request: Request) -> None:
-        """Adds a request; it is computed from the next pass on."""
+    def submit(self, request: Request, *, background: bool = False) -> None:
+        """Adds a request; it is computed from the next pass on, one in the `background` once there is nothing else."""
+        request.background = background
         with self._lock:
             self._requests.append(request)
             if not self._running:
@@ -107,7 +110,9 @@ class Scheduler:
     def _pass(self) -> None:
         """Plans and computes one pass."""
         with self._lock:
-            waiting = list(self._requests)
+            everything = list(self._requests)
+        people = [request for request in everything if not request.background]
+        waiting = people or everything
         plan: list[tuple[Request, Work]] = []
         for request in waiting:
             if request.streaming:
@@ -115,7 +120,7 @@ class Scheduler:
         others = [request for request in waiting if not request.streaming]
         chosen = self._next([request for request in others if request.urgent] or others)
         if chosen:
-            self._ask(chosen, self._budget(bool(plan)), plan)
+            self._ask(chosen, self._budget(bool(plan) or not people), plan)
         if plan:
             next(self.passes)
             self._compute(plan)
@@ -131,10 +136,10 @@ class Scheduler:
         else:
             plan.append((request, work))
 
-    def _budget(self, streaming: bool) -> int:
-        """Tokens that a question or a reading may take of this pass."""
-        if not streaming or not self._rate:
-            return self._chunk if not streaming else max(1, self._chunk // 4)
+    def _budget(self, short: bool) -> int:
+        """Tokens that a question or a reading may take of this pass; `short`: somebody waits, or might come."""
+        if not short or not self._rate:
+            return self._chunk if not short else max(1, self._chunk // 4)
         return max(16, min(self._chunk, int(self._rate * self._step_s)))
 
     def _next(self, requests: list[Request]) -> Request | None:

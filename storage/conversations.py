@@ -70,11 +70,17 @@ class Conversations(Room):
             return conversation_value(own_conversation(session, user, conversation_id))
 
     def conversations(
-        self, user: str, *, limit: int = 50, before: datetime | None = None, archived: bool = False
+        self,
+        user: str,
+        *,
+        limit: int = 50,
+        before: datetime | None = None,
+        archived: bool = False,
+        pinned: bool | None = None,
     ) -> list[Conversation]:
         """Those not deleted, the last updated first. Next page: `before` = the last one's `updated_at`.
 
-        `archived`: those that were archived instead of those that were not.
+        `archived`: those that were archived instead of those that were not; `pinned`: only those that are, or are not.
         """
         if limit < 1:
             raise ValueError("limit must be at least 1")
@@ -82,6 +88,8 @@ class Conversations(Room):
         query = query.where(
             ConversationRow.archived_at.is_not(None) if archived else ConversationRow.archived_at.is_(None)
         )
+        if pinned is not None:
+            query = query.where(ConversationRow.pinned.is_(pinned))
         if before is not None:
             query = query.where(ConversationRow.updated_at < before)
         query = query.order_by(ConversationRow.updated_at.desc(), ConversationRow.id).limit(limit)

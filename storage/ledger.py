@@ -200,7 +200,7 @@ def last(
 
 def with_answer() -> tuple[ORMOption, ...]:
     answer = selectinload(MessageRow.answer)
-    parts = (AnswerRow.citations, AnswerRow.unread, AnswerRow.context, AnswerRow.settings)
+    parts = (AnswerRow.citations, AnswerRow.unread, AnswerRow.context, AnswerRow.settings, AnswerRow.evidence)
     return tuple(answer.selectinload(part) for part in parts)
 
 

@@ -140,8 +140,9 @@ class Messages(Room):
         """All branches in the order in which they began; 0 is the first one."""
         with self._begin(write=False) as session:
             conversation = own_conversation(session, user, conversation_id)
-            counted = select(MessageRow.branch, func.count()).filter_by(conversation_id=conversation.id)
-            counts = dict(session.execute(counted.group_by(MessageRow.branch)).tuples().all())
+            counted = select(MessageRow.branch, func.count(), func.min(MessageRow.seq))
+            counted = counted.where(MessageRow.conversation_id == conversation.id).group_by(MessageRow.branch)
+            counts = {number: (count, first) for number, count, first in session.execute(counted).tuples()}
             rows = session.scalars(
                 select(BranchRow).filter_by(conversation_id=conversation.id).order_by(BranchRow.number)
             )
@@ -150,8 +151,9 @@ class Messages(Room):
                 *((row.number, row.parent, row.seq) for row in rows),
             ]
             return [
-                Branch(number, parent, seq, counts.get(number, 0), number == conversation.branch)
+                Branch(number, parent, seq, count, number == conversation.branch, first)
                 for number, parent, seq in known
+                for count, first in [counts.get(number, (0, None))]
             ]
 
     def switch_branch(self, user: str, conversation_id: str, number: int, *, expected: int | None = None) -> None:

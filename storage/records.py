@@ -103,12 +103,23 @@ class CitationRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SectionEvidence:
+    """`weight`: the share (0 to 1) of the attention on the document that fell on the words of this section alone.
+
+    `section`: its index in the document, or the number of its session in a history, from 0; -1: before the first.
+    """
+
+    section: int
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class AnswerRecord:
     """The receipt of an answer: how it was made, what was read, what not (`files_unread`: path, reason).
 
     The last fields, with the messages before it, are what it takes to compute the same answer again. `bot_digest`: of
     the bot's definition; `model_digest`: of the weights; `context`: ids of the segments in order; `settings`: sampling
-    and limits by name.
+    and limits by name. `evidence`: where the model looked, by section.
     """
 
     model: str
@@ -136,6 +147,7 @@ class AnswerRecord:
     model_digest: str = ""
     context: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    evidence: tuple[SectionEvidence, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,13 +187,17 @@ class SessionRecord:
 
 @dataclass(frozen=True, slots=True)
 class Branch:
-    """A line of messages. It leaves `parent` before `seq` (0 and None for the first one); `messages` are its own."""
+    """A line of messages. It leaves `parent` before `seq` (0 and None for the first one); `messages` are its own.
+
+    `first`: `seq` of the first of them that still exists, None where it has none.
+    """
 
     number: int
     parent: int | None
     seq: int
     messages: int
     active: bool
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from storage.records import (
     Conversation,
     DocumentRecord,
     Message,
+    SectionEvidence,
     SessionRecord,
 )
 from storage.schema import (
@@ -18,6 +19,7 @@ from storage.schema import (
     ContextRow,
     ConversationRow,
     DocumentRow,
+    EvidenceRow,
     MessageRow,
     OfAnswer,
     SessionRow,
@@ -27,7 +29,7 @@ from storage.schema import (
 
 _DOCUMENT = tuple(field.name for field in fields(DocumentRecord))
 _CITATION = tuple(field.name for field in fields(CitationRecord))
-_IN_OTHER_TABLES = {"pages_unread", "files_unread", "citations", "context", "settings"}
+_IN_OTHER_TABLES = {"pages_unread", "files_unread", "citations", "context", "settings", "evidence"}
 _ANSWER = tuple(field.name for field in fields(AnswerRecord) if field.name not in _IN_OTHER_TABLES)
 _MESSAGE = tuple(field.name for field in fields(Message) if field.name not in {"parent", "answer", "hash"})
 
@@ -72,12 +74,14 @@ def answer_row(answer: AnswerRecord) -> AnswerRow:
     citations = [CitationRow(**picked(citation, _CITATION)) for citation in answer.citations]
     context = [ContextRow(segment=segment) for segment in answer.context]
     settings = [SettingRow(name=name, value=value) for name, value in answer.settings]
-    parts: tuple[Sequence[OfAnswer], ...] = (unread, citations, context, settings)
+    evidence = [EvidenceRow(section=each.section, weight=each.weight) for each in answer.evidence]
+    parts: tuple[Sequence[OfAnswer], ...] = (unread, citations, context, settings, evidence)
     for several in parts:
         for position, part in enumerate(several):
             part.position = position
     row = AnswerRow(**picked(answer, _ANSWER))
     row.unread, row.citations, row.context, row.settings = unread, citations, context, settings
+    row.evidence = evidence
     return row
 
 
@@ -89,6 +93,7 @@ def _answer_value(row: AnswerRow) -> AnswerRecord:
         citations=tuple(CitationRecord(**picked(citation, _CITATION)) for citation in row.citations),
         context=tuple(part.segment for part in row.context),
         settings=tuple((part.name, part.value) for part in row.settings),
+        evidence=tuple(SectionEvidence(part.section, part.weight) for part in row.evidence),
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "ContextRow",
     "ConversationRow",
     "DocumentRow",
+    "EvidenceRow",
     "LinkRow",
     "MessageRow",
     "PassageRow",
@@ -235,6 +236,7 @@ class AnswerRow(Base):
     unread: Mapped[list["UnreadRow"]] = relationship(order_by="UnreadRow.position", cascade="all, delete-orphan")
     context: Mapped[list["ContextRow"]] = relationship(order_by="ContextRow.position", cascade="all, delete-orphan")
     settings: Mapped[list["SettingRow"]] = relationship(order_by="SettingRow.position", cascade="all, delete-orphan")
+    evidence: Mapped[list["EvidenceRow"]] = relationship(order_by="EvidenceRow.position", cascade="all, delete-orphan")
 
 
 class OfAnswer:
@@ -294,3 +296,12 @@ class SettingRow(OfAnswer, Base):
 
     name: Mapped[str]
     value: Mapped[str]
+
+
+class EvidenceRow(OfAnswer, Base):
+    """The share of the model's attention that fell on one section while it answered."""
+
+    __tablename__ = "answer_evidence"
+
+    section: Mapped[int]
+    weight: Mapped[float] = mapped_column(Float(53))

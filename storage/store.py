@@ -17,15 +17,19 @@ from storage.conversations import Conversations
 from storage.database import database_url, explained
 from storage.documents import Documents
 from storage.hand_offs import HandOffs
+from storage.invitations import Invitations
+from storage.logins import Logins
 from storage.messages import Messages
 from storage.migrate import current_revision, upgrade
 from storage.outbox import Outbox
 from storage.privacy import Privacy
 from storage.promises import Promises
+from storage.pulse import Pulse
 from storage.records_support import Verification
 from storage.room import Database
 from storage.schema import ConversationRow, DocumentRow, MessageRow
 from storage.schema_people import UserRow
+from storage.signals import Signals
 from storage.verify import verify
 
 
@@ -33,24 +37,32 @@ class Store(Documents, Conversations, Messages):
     """Conversations, messages and documents of all users in one database; what surrounds them is in rooms."""
 
     accounts: Accounts
+    logins: Logins
+    invitations: Invitations
     bots: Bots
     hand_offs: HandOffs
     promises: Promises
     outbox: Outbox
     audit: Audit
     privacy: Privacy
+    signals: Signals
+    pulse: Pulse
 
     def __init__(self, url_or_path: str | Path, *, process_tag: str | None = None) -> None:
         """For a database that is already up to date; connects on first use. Others use `Store.open`."""
         database = Database(url_or_path, process_tag)
         super().__init__(database)
         self.accounts = Accounts(database)
+        self.logins = Logins(database)
+        self.invitations = Invitations(database)
         self.bots = Bots(database)
         self.hand_offs = HandOffs(database)
         self.promises = Promises(database)
         self.outbox = Outbox(database)
         self.audit = Audit(database)
         self.privacy = Privacy(database)
+        self.signals = Signals(database)
+        self.pulse = Pulse(database)
 
     @classmethod
     def open(cls, path: str | Path, *, process_tag: str | None = None) -> Self:

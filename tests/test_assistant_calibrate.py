@@ -95,6 +95,13 @@ def test_the_head_that_looks_at_the_proof_is_found_and_helps(monkeypatch: pytest
     assert found.measured["held_out"] == 12 and found.measured["brier"] < found.measured["brier_of_the_mean"]
 
 
+def test_where_all_answers_are_alike_the_general_weights_stay_and_it_is_said() -> None:
+    found = found_in([each for each in trials() if each.right and not each.refused])
+    assert found.heads and not found.own and found.answer == general().answer and found.refusal == general().refusal
+    assert found.measured["general_weights"] == ["answer", "refusal"]
+    assert "weights are those of the embedded model" in sentence(found)
+
+
 def test_a_citation_counts_where_it_lies_on_the_proof() -> None:
     right, wrong = (weigh(trial(0, "700", right=flag), ((1, 1),)) for flag in (True, False))
     assert right.good and right.on_proof == (True,) and right.signals.looked == 1.0

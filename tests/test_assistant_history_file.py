@@ -151,12 +151,32 @@ def test_the_command_imports_lists_exports_deletes_and_erases(
     status, _, err = run(capsys, tmp_path, "delete", "--user", "ann")
     assert status == 2 and "--yes" in err
     _, found, _ = run(capsys, tmp_path, "delete", "--user", "ann", "--yes")
-    assert found == {"deleted": 1, "segments": 1} and holdings.keys(HISTORY, talk) == []
+    assert found == {"deleted": 1, "segments": 1, "conversations": [talk]} and holdings.keys(HISTORY, talk) == []
     assert run(capsys, tmp_path, "list", "--user", "ann")[1]["sessions"] == []
     assert run(capsys, tmp_path, "erase", "--user", "ann")[0] == 2
     _, found, _ = run(capsys, tmp_path, "erase", "--user", "ann", "--yes")
     assert (found["conversations"], found["messages"]) == (1, 8)
     assert run(capsys, tmp_path, "erase", "--user", "ann", "--yes")[0] == 2, "nobody is left"
+
+
+def test_one_conversation_is_deleted_when_meant_once_and_comes_back(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "ann.json"
+    path.write_bytes(history_file())
+    talk = run(capsys, tmp_path, "import", str(path), "--user", "ann")[1]["conversation"]
+    one = ("--user", "ann", "--conversation", talk)
+    status, _, err = run(capsys, tmp_path, "delete", *one)
+    assert status == 2 and "This deletes the conversation “History of Ann Lee” of “ann”; say so with --yes." in err
+    assert len(run(capsys, tmp_path, "list", "--user", "ann")[1]["sessions"]) == 4
+    assert run(capsys, tmp_path, "delete", *one, "--yes")[1]["deleted"] == 1
+    for words in (one, ("--user", "ann")):  # nothing is left to delete
+        found = run(capsys, tmp_path, "delete", *words, "--yes")[1]
+        assert (found["deleted"], found["conversations"]) == (0, [])
+    assert run(capsys, tmp_path, "restore", "--user", "bob", "--conversation", talk)[0] == 2
+    assert run(capsys, tmp_path, "restore", *one)[1]["restored"] == 1
+    assert run(capsys, tmp_path, "restore", *one)[1]["restored"] == 0
+    assert len(run(capsys, tmp_path, "list", "--user", "ann")[1]["sessions"]) == 4
 
 
 @pytest.mark.parametrize(
@@ -166,6 +186,8 @@ def test_the_command_imports_lists_exports_deletes_and_erases(
         (["import", "nowhere.json"], "nowhere.json"),
         (["export", "--format", "everything", "--mask"], "--mask"),
         (["delete", "--conversation", "0" * 32], "no such conversation"),
+        (["restore"], "--conversation ID"),
+        (["restore", "--conversation", "0" * 32], "no such conversation"),
         (["import", "x", "--bot", "poet"], "x"),
     ],
 )

@@ -162,7 +162,7 @@ def test_receipts_keep_and_show_it(tmp_path: Path) -> None:
     text = receipt_lines(found, kept, "c")
     assert "3 of 3 different amounts, 2 named in the answer:" in text and "found by structure" in text
     assert "not calibrated for this model" in evidence_lines(kept)[0]
-    assert evidence_lines(record(supported=False)) == ["No passage of the document was found that proves this answer."]
+    assert evidence_lines(record(supported=False)) == ["No passage was found that proves this answer."]
 
 
 def test_general_weights_are_shipped() -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ class Fixed:
     def __init__(self, log: list[tuple[str, int]], name: str, pieces: int, *, size: int = 1, **kind: Any) -> None:
         self.owner = kind.get("owner", name)
         self.streaming, self.urgent = kind.get("streaming", False), kind.get("urgent", False)
+        self.background = kind.get("background", False)
         self.released = threading.Event()
         self.error: Exception | None = None
         self.breaks = kind.get("breaks", False)
@@ -234,3 +236,25 @@ def test_a_reading_can_be_abandoned(loaded: Decoder) -> None:
     request = ReadRequest([1] * 64, kv, lambda: Plain([], "r"), owner="", at_once=False, cancel=None)
     request.abandoned = True
     assert request.cancelled() and request.events.get() == Event("end") and not request.complete
+
+
+def test_what_nobody_waits_for_gives_way_to_everybody(loaded: Decoder) -> None:
+    log: list[tuple[str, int]] = []
+    spare = Fixed(log, "spare", 3, size=16, background=True)
+    answer = Fixed(log, "answer", 4, streaming=True)
+    reading = Fixed(log, "reading", 2, size=16)
+    run(loaded, [spare, answer, reading])
+    names = [name for name, _ in log]
+    assert names.index("spare") > max(names.index("reading"), len(names) - 1 - names[::-1].index("answer"))
+    assert names[-3:] == ["spare"] * 3 and not any(each.error for each in (spare, answer, reading))
+    assert max(spare.budgets) <= 16 and spare.budgets[0] == 4, "small pieces, so that whoever comes waits for little"
+
+
+def test_an_engine_in_the_background_shares_the_passes_of_another(loaded: Decoder, tmp_path: Path) -> None:
+    first = engine(loaded, tmp_path / "a")
+    spare = Engine(loaded, replace(first.options, background=True), None, first.scheduler)
+    assert spare.scheduler is first.scheduler
+    ids = tokens(60)
+    before = next(first.scheduler.passes)
+    assert spare.read(ids, [0]).segment.token_ids == tuple(ids)
+    assert next(first.scheduler.passes) > before + 1

@@ -1,138 +1,59 @@
-"""The Gradio page: components, and which of the desk's methods each event calls."""
+"""The Gradio page: a header and three columns, composed and wired to the desk."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import gradio as gr
 
-from assistant.profiles import Profile
-from assistant.web import views
-from assistant.web.desk import Desk, View
+from assistant.web.chat_column import ChatColumn
+from assistant.web.clicks import Clicks, Place
+from assistant.web.column import FREE, MANY, PRIVATE, Canvas, script
+from assistant.web.desk import Desk
+from assistant.web.header_view import Link, header, no_links
+from assistant.web.proof_column import ProofColumn
+from assistant.web.sidebar import Sidebar
+from assistant.web.visitor import user_of
 
-LOCAL_USER = "me"  # without a login the page has one user: whoever sits at this machine
-
-_CLICKS = """
-element.addEventListener('click', event => {
-  const button = event.target.closest('button[data-id], button[data-number], button[data-page]');
-  if (button && !button.disabled) trigger('click', {...button.dataset});
-});
-"""
-_SCROLL = _CLICKS + "watch('value', () => element.querySelector('mark')?.scrollIntoView({block: 'center'}));"
+_ZONE = "() => Intl.DateTimeFormat().resolvedOptions().timeZone"
 
 
-def build(desk: Desk, profile: Profile) -> gr.Blocks:
-    """The whole page."""
+def build(desk: Desk, links: Callable[[str], Sequence[Link]] = no_links) -> gr.Blocks:
+    """The whole page. `links` says what the header shows to a user."""
     with gr.Blocks(title="Unabridged", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        conversation = gr.State("")
-        with gr.Row():
-            with gr.Column(scale=2, elem_id="sidebar"):
-                gr.Markdown("## Unabridged\nReads the whole document.")
-                fresh = gr.Button("New conversation", elem_id="new")
-                conversations = gr.HTML(elem_id="conversations", js_on_load=_CLICKS)
-            with gr.Column(scale=5):
-                upload = gr.File(
-                    label="Documents",
-                    show_label=False,
-                    file_count="multiple",
-                    elem_id="upload",
-                    height=150,
-                )
-                status = gr.HTML(elem_id="status")
-                cancel = gr.Button("Cancel reading", visible=False, elem_id="cancel")
-                chat = gr.Chatbot(
-                    elem_id="chat",
-                    show_label=False,
-                    height="58vh",
-                    latex_delimiters=[],  # “$5,000,000” in a contract is money, not a formula
-                    allow_tags=False,
-                    buttons=["copy"],
-                    placeholder=views.status(profile.greeting),
-                )
-                with gr.Row():
-                    question = gr.Textbox(
-                        show_label=False,
-                        placeholder="Ask about the whole document",
-                        lines=1,
-                        max_lines=6,
-                        scale=8,
-                        elem_id="question",
-                        label="Question",
-                        max_length=8000,
-                    )
-                    send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="send")
-                    stop = gr.Button("Stop", variant="stop", scale=1, min_width=80, visible=False, elem_id="stop")
-            with gr.Column(scale=4, elem_id="proof"):
-                gr.Markdown("### Sources")
-                sources = gr.HTML(elem_id="sources", js_on_load=_CLICKS)
-                viewer = gr.HTML(elem_id="viewer", js_on_load=_SCROLL)
+        head = gr.HTML(header(()), elem_id="header", apply_default_css=False)
+        with gr.Row(elem_id="columns"):
+            sidebar = Sidebar.build()
+            chat = ChatColumn.build()
+            proof = ProofColumn.build()
+        gr.HTML(elem_id="scripts", html_template="", js_on_load=script("page"))  # behind what it looks for
+        zone = gr.Textbox(visible=False)
+        canvas = Canvas(gr.State(""), gr.State(""), gr.State(""), (sidebar, chat, proof))
+        clicks = Clicks(desk)
 
-        parts = [conversation, conversations, chat, sources, viewer, status, cancel, send, stop]
-
-        def load(request: gr.Request) -> list[Any]:
-            return _updates(desk.home(_user(request)))
+        def load(told: str, request: gr.Request) -> Iterator[list[Any]]:
+            user = user_of(request)
+            desk.list.arrive(user, told or "")
+            for updates in canvas.stream(request, [desk.home(user)]):
+                yield [header(links(user)), *updates]
 
         def follow(chosen: str, request: gr.Request) -> Iterator[list[Any]]:
-            yield from map(_updates, desk.follow(_user(request), chosen))
+            yield from canvas.stream(request, desk.follow(user_of(request), chosen))
 
-        def add(files: list[str] | None, request: gr.Request) -> Iterator[list[Any]]:
-            yield from map(_updates, desk.upload(_user(request), files or []))
+        def watch(request: gr.Request) -> Iterator[list[Any]]:
+            yield from canvas.stream(request, desk.watch(user_of(request)))
 
-        def ask(text: str, chosen: str, request: gr.Request) -> Iterator[list[Any]]:
-            for view in desk.ask(_user(request), chosen, text):
-                yield [*_updates(view), "" if chosen else text]
+        def click(chosen: str, bot: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+            place = Place(user_of(request), chosen, bot)
+            yield from canvas.stream(request, clicks.do(place, event._data or {}))
 
-        def choose(chosen: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
-            index = event.index[0] if isinstance(event.index, list | tuple) else event.index
-            return _updates(desk.choose(_user(request), chosen, int(index)))
-
-        def pick(event: gr.EventData, request: gr.Request) -> list[Any]:
-            return _updates(desk.open(_user(request), str(event._data["id"])))
-
-        def cite(chosen: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-            message, number = int(event._data["message"]), int(event._data["number"])
-            return _updates(desk.cite(_user(request), chosen, message, number))
-
-        def turn(chosen: str, event: gr.EventData, request: gr.Request) -> list[Any]:
-            return _updates(desk.turn(_user(request), chosen, int(event._data["page"])))
-
-        def give_up(request: gr.Request) -> list[Any]:
-            return _updates(desk.cancel(_user(request)))
-
-        def empty(request: gr.Request) -> list[Any]:
-            return _updates(desk.fresh(_user(request)))
-
-        def end(chosen: str, request: gr.Request) -> None:
-            if chosen:
-                desk.stop(_user(request), chosen)
-
-        private: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-        free: dict[str, Any] = {**private, "concurrency_limit": None}
-        page.load(load, None, parts, **private).then(follow, conversation, parts, **free)
-        upload.upload(add, upload, parts, **free).then(lambda: None, None, upload, **private)
-        cancel.click(give_up, None, parts, **free)
-        fresh.click(empty, None, parts, **private)
-        for trigger in (question.submit, send.click):
-            trigger(ask, [question, conversation], [*parts, question], **free)
-        stop.click(end, conversation, None, **free)
-        chat.select(choose, conversation, parts, **private)
-        conversations.click(pick, None, parts, **private).then(follow, conversation, parts, **free)
-        sources.click(cite, conversation, parts, **private)
-        viewer.click(turn, conversation, parts, **private)
+        loaded = page.load(load, zone, [head, *canvas.parts], js=_ZONE, **PRIVATE)
+        loaded.then(follow, canvas.conversation, canvas.parts, **FREE)
+        loaded.then(watch, None, canvas.parts, **FREE)
+        for part in (sidebar.conversations, *chat.clickable):
+            part.click(click, [canvas.conversation, canvas.bot], canvas.parts, **MANY)
+        sidebar.wire(desk, canvas)
+        chat.wire(desk, canvas)
+        proof.wire(desk.proof, canvas)
     return page
-
-
-def _user(request: gr.Request) -> str:
-    return request.username or LOCAL_USER
-
-
-def _updates(view: View) -> list[Any]:
-    """One update per part of the page; None in a view leaves its part alone."""
-    values = [view.conversation, view.conversations, view.chat, view.sources, view.viewer, view.status]
-    updates = [gr.skip() if value is None else value for value in values]
-    if view.busy is None:
-        return [*updates, gr.skip(), gr.skip(), gr.skip()]
-    answering = view.busy == "answering"
-    shown = {"Cancel reading": view.busy == "reading", "Ask": not answering, "Stop": answering}
-    return [*updates, *(gr.update(value=label, visible=visible) for label, visible in shown.items())]

@@ -1,193 +1,43 @@
-"""HTML of the page, from plain values. Every text of documents, models and users is escaped here."""
+"""HTML that several parts of the page share. Every text of documents, models and users is escaped here."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
-from assistant.coverage import Coverage
-from assistant.listing import place, timing_sentence
-from assistant.reading import ReadState
-from ingest import Document
-from storage import AnswerRecord, CitationRecord, Conversation, Message
+from assistant.profiles import Profile
+from assistant.web.icons import icon_of_bot
+from assistant.web.list_view import UNTITLED, menu
+from storage import Conversation
 
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~>$=:@])")  # “:” and “@”: bare addresses become links too
-_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)  # four of them would make a block of code
-AROUND = 40  # lines shown before and after a citation in a file without pages
+TITLE = 60  # characters of a title made from a question
 
 
-def plain(text: str) -> str:
-    """`text` shown as it is: no markup in it works, so no image or link in it can load or lead anywhere."""
-    escaped = _MARKDOWN.sub(r"\\\1", escape(text, quote=False))
-    return _INDENT.sub(lambda match: "&nbsp;" * len(match.group().expandtabs(4)), escaped)
+def status(message: str, kind: str = "info", undo: str = "", more: str = "") -> str:
+    """A line of news for the user: kind “info” or “error”.
 
-
-def status(message: str, kind: str = "info") -> str:
-    """A line of news for the user: kind “info” or “error”."""
+    `undo`: the conversation whose deletion it tells; `more`: HTML behind it.
+    """
     role = "alert" if kind == "error" else "status"
-    return f'<div class="note {kind}" role="{role}">{escape(message)}</div>' if message else ""
-
-
-def progress(state: ReadState, name: str) -> str:
-    """The progress bar of a reading."""
-    unit = "" if state.phase == "parsing" else " tokens"  # pages of one file, else files
-    verb = "Opening" if state.phase == "parsing" else "Reading"
-    share = 100 * state.done / state.total if state.total else 0
-    counted = f"{state.done:,} of {state.total:,}{unit}" if state.total else "…"
-    eta = f" · about {max(1, round(state.eta_s))} s left" if state.eta_s else ""
+    button = (
+        f'<button type="button" class="quiet" data-do="restore" data-id="{escape(undo)}">Undo</button>' if undo else ""
+    )
     return (
-        f'<div class="reading" role="status"><div>{verb} {escape(name)}: {counted}{eta}</div>'
-        f'<progress max="100" value="{share:.1f}" aria-label="Reading progress">{share:.0f}%</progress></div>'
+        f'<div class="note {kind}" role="{role}"><span>{escape(message)}{more}</span>{button}</div>' if message else ""
     )
 
 
-def conversation_list(conversations: Sequence[Conversation], chosen: str) -> str:
-    """The user's conversations, newest first, as buttons."""
-    if not conversations:
-        return '<p class="empty">No conversations yet.</p>'
-    rows = (
-        f'<button type="button" class="conversation{" chosen" if item.id == chosen else ""}"'
-        f' data-id="{escape(item.id)}"'
-        f' aria-current="{"true" if item.id == chosen else "false"}">{escape(item.title)}'
-        f"<small>{item.updated_at:%d %b %Y, %H:%M} UTC</small></button>"
-        for item in conversations
-    )
-    return f'<nav aria-label="Conversations">{"".join(rows)}</nav>'
+def title_of(question: str) -> str:
+    """A conversation's title from its first question: one line, cut at a word."""
+    line = " ".join(question.split())
+    return line if len(line) <= TITLE else line[:TITLE].rsplit(" ", 1)[0] + " …"
 
 
-def answer_text(message: Message) -> str:
-    """An answer in the chat: the words, then citation marks, warnings and the receipt."""
-    parts = [plain(message.content)]
-    record = message.answer
-    if message.status == "broken":
-        parts.append('<span class="warn">This answer broke off when the program stopped.</span>')
-    if message.status == "stopped":
-        parts.append('<span class="warn">Stopped.</span>')
-    if message.status == "error":
-        parts.append('<span class="warn">This answer failed; ask again.</span>')
-    if record is not None:
-        parts.append(proof_line(record))
-        parts.append(f'<span class="receipt">{escape(receipt(record))}</span>')
-    return "\n\n".join(part for part in parts if part)
-
-
-def proof_line(record: AnswerRecord) -> str:
-    """“Sources: [1] p. 19, …”, or the warning that nothing proves the answer."""
-    if not record.supported:
-        return '<span class="warn">No passage was found that proves this answer. Check it before you rely on it.</span>'
-    places = ((citation.number, place(citation, files=record.files)) for citation in record.citations)
-    marks = " · ".join(f"[{number}] {escape(where)}" for number, where in places)
-    return f'<span class="sources">Sources: {marks}</span>' if marks else ""
-
-
-def receipt(record: AnswerRecord) -> str:
-    """Coverage and timings of one answer, in one line."""
-    covered = Coverage(
-        record.tokens,
-        record.tokens_read,
-        record.pages,
-        record.pages_unread,
-        record.files,
-        record.files_unread,
-    )
-    ended = {
-        "length": " The answer reached its length limit.",
-        "repeat": " The answer was ended as it repeated itself.",
-    }
-    pattern = "dense" if record.pattern == "dense" else f"{record.pattern}/{record.level}"  # dense has no levels
-    how = f"{record.model}, {pattern}."
-    return f"{covered.sentence()} {timing_sentence(record)}{ended.get(record.finish_reason, '')} {how}"
-
-
-def chat(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """Messages as the chat component wants them."""
-    return [
-        {"role": item.role, "content": plain(item.content) if item.role == "user" else answer_text(item)}
-        for item in messages
-    ]
-
-
-def sources(message: Message | None) -> str:
-    """The citations of one answer as buttons that open their place."""
-    if message is None or message.answer is None:
-        return '<p class="empty">Sources of an answer appear here.</p>'
-    files = message.answer.files
-    if not message.answer.citations:
-        return '<p class="empty">This answer has no proven source.</p>'
-    rows = (
-        f'<button type="button" class="citation" data-message="{message.id}" data-number="{item.number}">'
-        f"<b>[{item.number}] {escape(place(item, files=files))}</b><span>{escape(_short(item.quote))}</span>"
-        f"<small>{_kind(item)}</small></button>"
-        for item in message.answer.citations
-    )
-    return f'<div aria-label="Sources">{"".join(rows)}</div>'
-
-
-def viewer(document: Document, citation: CitationRecord) -> str:
-    """The cited page, or the lines around it, with the quote highlighted."""
-    return _sheet(document, citation.start, (citation.start, citation.end))
-
-
-def page_view(document: Document, page: int) -> str:
-    """One page without a highlight."""
-    span = next(span for span in document.spans if span.page == page)
-    return _sheet(document, span.start, None)
-
-
-def _sheet(document: Document, offset: int, mark: tuple[int, int] | None) -> str:
-    span = document.span_at(offset)
-    start, end = (span.start, span.end) if span.page else _lines_around(document, offset)
-    if mark is None:
-        body = escape(document.text[start:end])
-    else:
-        low, high = max(start, mark[0]), min(end, mark[1])
-        before, cited, after = document.text[start:low], document.text[low:high], document.text[high:end]
-        body = f'{escape(before)}<mark tabindex="-1">{escape(cited)}</mark>{escape(after)}'
-    head = _head(document, offset)
-    return f'<section class="sheet"><header>{head}</header><div class="page">{body.strip()}</div></section>'
-
-
-def _head(document: Document, offset: int) -> str:
-    span = document.span_at(offset)
-    if span.page is None:
-        return f"{escape(span.path)} · line {document.line_of(offset)}"
-    label = f" (printed {escape(span.page_label)})" if span.page_label and span.page_label != str(span.page) else ""
-    pages = [item.page for item in document.spans if item.path == span.path and item.page]
-
-    def turn(to: int, sign: str, name: str) -> str:
-        off = "" if to in pages else " disabled"
-        return f'<button type="button" class="turn" data-page="{to}" aria-label="{name} page"{off}>{sign}</button>'
-
-    title = f"{escape(span.path)} · page {span.page} of {document.report.pages}{label}"
-    if len({item.path for item in document.spans}) > 1:
-        return title  # page numbers repeat over several files, so pages are reached by citation only
-    return f"{turn(span.page - 1, '‹', 'Previous')} {title} {turn(span.page + 1, '›', 'Next')}"
-
-
-def _lines_around(document: Document, offset: int) -> tuple[int, int]:
-    """AROUND lines before and after, of the same file."""
-    text, path = document.text, document.span_at(offset).path
-    start = end = offset
-    for _ in range(AROUND + 1):
-        start = text.rfind("\n", 0, start)
-        if start < 0 or document.span_at(start).path != path:
-            break
-    for _ in range(AROUND + 1):
-        if end >= len(text) or document.span_at(end).path != path:
-            break
-        end = text.find("\n", end) + 1 or len(text)
-    return start + 1, end
-
-
-def _short(text: str, longest: int = 220) -> str:
-    return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " …"
-
-
-def _kind(citation: CitationRecord) -> str:
+def heading(conversation: Conversation, bot: Profile, names: Sequence[str]) -> str:
+    """What the conversation is called, who answers in it, and about what."""
+    about = ", ".join(names)
     return (
-        "quoted literally"
-        if citation.kind == "quote"
-        else "holds what the answer says; read by the model while answering"
+        f'<div class="heading"><h1>{escape(conversation.title or UNTITLED)}</h1>'
+        f'<span class="badge">{icon_of_bot(bot.name)} {escape(bot.title)}</span>'
+        f'<span class="about">{escape(about)}</span>{menu(conversation, "heading")}</div>'
     )

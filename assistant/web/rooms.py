@@ -1,0 +1,48 @@
+"""The pages beside the chat: comparisons, the agents' inbox and the signals, each mounted under its own path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from fastapi import FastAPI
+
+from assistant.service import Service
+from assistant.web.compare_desk import CompareDesk
+from assistant.web.compare_page import build_compare
+from assistant.web.inbox import Inbox
+from assistant.web.inbox_page import build_inbox
+from assistant.web.signals_page import SignalsDesk, build_signals
+
+_HERE = Path(__file__).parent
+
+
+def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
+    """Mounts them; before the chat, whose path takes in all others.
+
+    `auth`: how people are known, as `gr.mount_gradio_app` takes it: `auth` or `auth_dependency`. What a person may see
+    there is decided by the store, by their role.
+    """
+    store, options = service.store, service.options
+    signals = SignalsDesk(store, options.thresholds, options.second_look)
+    rooms = (
+        ("/compare", build_compare(CompareDesk(service))),
+        ("/inbox", build_inbox(Inbox(store))),
+        ("/signals", build_signals(signals)),
+    )
+    for path, page in rooms:
+        page.queue(max_size=64)
+        gr.mount_gradio_app(
+            app,
+            page,
+            path=path,
+            show_error=True,
+            run_history=False,
+            enable_monitoring=False,
+            ssr_mode=False,
+            footer_links=[],
+            theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            css="".join((_HERE / name).read_text("utf-8") for name in ("rooms.css", "compare.css")),
+            **auth,
+        )
