@@ -307,3 +307,19 @@ def test_the_page_answers_over_a_history_and_shows_the_cited_message(house: Serv
     last = list(desk.ask("ann", talk, "I want to talk to a person"))[-1]
     assert last.status and "A person was asked to take over" in last.status
     assert last.transcript and "colleague" in last.transcript and last.live
+
+
+def test_a_question_asked_anew_is_not_part_of_the_history_it_is_asked_of(
+    house: Service, engine: ScriptedEngine
+) -> None:
+    talk = imported(house.store).conversation.id
+    desk = Desk(house)
+    engine.says = "The serial number is PX-4417."
+    list(desk.ask("ann", talk, "What is my serial number?"))
+    (asked,) = (each for each in house.store.messages("ann", talk) if each.content == "What is my serial number?")
+    list(desk.anew("ann", talk, asked.seq, "Which number has my thing?"))
+    again = house.store.messages("ann", talk)[-2]
+    document = house.reading(house.store.conversation("ann", talk), before=again.seq).result()
+    assert "PX-4417" in document.held.document.text
+    assert "Which number" not in document.held.document.text and "What is my" not in document.held.document.text
+    assert "Which number" in house.reading(house.store.conversation("ann", talk)).result().held.document.text

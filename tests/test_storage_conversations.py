@@ -47,6 +47,14 @@ def test_the_list_is_newest_first_and_in_pages(store: Store) -> None:
     assert [c.id for c in first + second + third] == order
 
 
+def test_pinned_ones_are_listed_alone(store: Store) -> None:
+    ids = [store.create_conversation("ann", "legal", str(n)).id for n in range(3)]
+    store.pin("ann", ids[1], True)
+    assert [c.id for c in store.conversations("ann", pinned=True)] == [ids[1]]
+    assert [c.id for c in store.conversations("ann", pinned=False)] == [ids[2], ids[0]]
+    assert len(store.conversations("ann")) == 3 and store.conversations("bob", pinned=True) == []
+
+
 def test_renaming_keeps_the_place_in_the_list(store: Store) -> None:
     old, new = (store.create_conversation("ann", "legal", title).id for title in "ab")
     assert store.rename("ann", old, "better").title == "better"
@@ -147,5 +155,5 @@ def test_counts(store: Store) -> None:
         "conversations": 1,
         "messages": 1,
         "documents": 1,
-        "schema_revision": "0005",
+        "schema_revision": "0008",
     }

@@ -88,7 +88,7 @@ def test_an_edit_is_a_branch_and_nothing_is_overwritten(store: Store, talk: str)
     ask(store, talk, "four")
     assert contents(store.messages("ann", talk)) == ["one", "two, but better", "four"]
     assert [message.number for message in store.messages("ann", talk)] == [1, 2, 3]
-    assert store.branches("ann", talk) == [Branch(0, None, 0, 3, False), Branch(1, 0, 1, 2, True)]
+    assert store.branches("ann", talk) == [Branch(0, None, 0, 3, False, 0), Branch(1, 0, 1, 2, True, 3)]
     store.switch_branch("ann", talk, 0)
     assert contents(store.messages("ann", talk)) == ["one", "two", "three"]
     assert ask(store, talk, "five")[0].parent == three.seq

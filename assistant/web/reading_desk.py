@@ -148,8 +148,8 @@ class ReadingDesk:
         except Exception as error:  # told to the user instead of a line that waits for ever
             reading.error = f"Reading failed unexpectedly: {error}"
         finally:
-            reading.over, reading.ended = True, time.monotonic()
             discard(reading.room)
+            reading.over, reading.ended = True, time.monotonic()
             if reading.job.cancelled() and not reading.conversation:
                 self.dismiss(user, reading.id)
 

@@ -16,8 +16,8 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect, sync_playwright
 
 from assistant.service import Service
-from assistant.web import visitor
 from assistant.web.api.options import ApiOptions
+from assistant.web.api.people import People
 from assistant.web.server import Server, application, running
 from sparse_backend import Engine
 from tests.api_house import ANSWER, service_in
@@ -91,8 +91,8 @@ class Chat:
 
 
 @contextmanager
-def served(service: Service) -> Iterator[str]:
-    """The page of a service; its address."""
+def served(service: Service) -> Iterator[tuple[str, People]]:
+    """The page of a service: its address, and who comes to it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
@@ -104,7 +104,7 @@ def served(service: Service) -> Iterator[str]:
     with ThreadPoolExecutor(1) as thread:
         app = thread.submit(lambda: asyncio.run(built())).result()
     with running(Server(app, "127.0.0.1", port)):
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}", app.state.api.people
     service.store.close()
 
 
@@ -117,22 +117,22 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str]]:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, str, People]]:
     """A service, and the address of its page."""
     folder = tmp_path_factory.mktemp("house")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "gradio"))
         service = service_in(folder / "data")
-        with served(service) as address:
-            yield service, address
+        with served(service) as (address, people):
+            yield service, address, people
 
 
 @pytest.fixture
-def chat(browser: Browser, house: tuple[Service, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
+def chat(browser: Browser, house: tuple[Service, str, People], monkeypatch: pytest.MonkeyPatch) -> Iterator[Chat]:
     """The first visit of a new user. At the end the console must be clean, and no request may have left the machine."""
-    service, address = house
+    service, address, people = house
     user = f"user {uuid4().hex[:8]}"
-    monkeypatch.setattr(visitor, "LOCAL_USER", user)
+    monkeypatch.setattr(people, "open_user", user)
     complaints: list[str] = []
     context = browser.new_context(viewport=WIDE, accept_downloads=True)
     page = context.new_page()

@@ -34,7 +34,7 @@ def test_a_question_is_asked_and_its_proof_opened(chat: Chat, contract_file: Pat
     answer.locator("blockquote .chip").click()
     expect(page.locator("#viewer")).to_contain_text("a yearly fee of $120,000")
     expect(page.locator(".heading h1")).to_have_text("What is the yearly fee?")
-    assert "History" in page.locator("#meter .bar").get_attribute("aria-label")  # type: ignore[operator]
+    assert "History" in page.locator("#meter .bar").get_attribute("aria-label")
 
     answer.get_by_label("Bad answer").click()
     page.fill(".reason input", "the section is missing")
