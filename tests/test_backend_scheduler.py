@@ -2,8 +2,8 @@
 
 import threading
 import time
-from dataclasses import replace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +88,7 @@ def run(decoder: Any, requests: list[Any], **options: Any) -> Scheduler:
 
     first.work = wait
     for request in (first, *requests):
-        made.submit(request)
+        made.submit(request, background=request.background)
     gate.set()
     for request in requests:
         assert request.released.wait(30)
