@@ -62,7 +62,7 @@ class Engine:
         store: StoreOptions | None = None,
         scheduler: Scheduler | None = None,
     ) -> None:
-        """`scheduler`: another engine's on this decoder. Raises UnsupportedPatternError and what SegmentStore.open does."""
+        """`scheduler`: another engine's on this decoder. Raises UnsupportedPatternError, and as SegmentStore.open."""
         if reason := gpu.missing(options.impl):
             raise UnsupportedPatternError(reason)
         if options.impl is Impl.FLEX:
