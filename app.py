@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, eval, key, doctor; the only reader of the environment."""
+"""Unabridged on the command line: serve (default), read, ask, compare, history, eval, key, invite, doctor."""
 
 from __future__ import annotations
 
@@ -11,19 +11,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-HOUSE = Path(__file__).resolve().parent
-ENV = "UNABRIDGED_"
+from assistant.flags import chosen, parse
+from assistant.settings import GONE, Settings, unknown
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; the exit status: 0 done, 2 wrong input or unsupported, 130 interrupted."""
     options = parse(list(sys.argv[1:] if arguments is None else arguments))
     quiet_libraries()
+    for sentence in unknown(name for name in os.environ if name not in GONE):
+        print(f"unabridged: {sentence}", file=sys.stderr)
     from ingest import IngestError  # imported late: `--help` and wrong flags answer at once
 
     try:
         commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
-        return {**commands, "doctor": doctor}[options.command](options)
+        return {**commands, "compare": compare, "invite": invite, "doctor": doctor}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -73,7 +75,7 @@ def read(options: argparse.Namespace) -> int:
         raise AssistantError(f"--depth must be 1 or more, not {options.depth}.")
     command = ReadCommand(
         paths=sources(options),
-        password=options.password or None,
+        password=password(options),
         ocr=options.ocr,
         lint=options.lint,
         depth=options.depth,
@@ -98,7 +100,7 @@ def ask(options: argparse.Namespace) -> int:
         question=options.question,
         user=options.user,
         conversation=options.conversation,
-        password=options.password or None,
+        password=password(options),
         ocr=options.ocr,
         json=options.json,
     )
@@ -116,62 +118,46 @@ def history(options: argparse.Namespace) -> int:
     return 0
 
 
-def limits() -> Any:
-    """The limits of parsing, each of which the environment may set: UNABRIDGED_MAX_FILE_BYTES=…"""
-    from assistant.errors import AssistantError
-    from ingest import Limits
+def compare(options: argparse.Namespace) -> int:
+    """`compare OLD NEW`: two versions of a contract, clause beside clause, with their changed words."""
+    from assistant.compare_command import compare as contrast
 
-    try:
-        return Limits(**numbers(Limits()))  # type: ignore[arg-type]
-    except ValueError as error:
-        raise AssistantError(f"{ENV}… sets a wrong limit: {error}.") from None
-
-
-def thresholds() -> Any:
-    """From where on the signals warn, each of which the environment may set: UNABRIDGED_WARN_FIRST_TOKEN_S=…"""
-    from assistant.thresholds import Thresholds
-
-    return Thresholds(**numbers(Thresholds(), "WARN_"))
-
-
-def numbers(defaults: Any, prefix: str = "") -> dict[str, float]:
-    """What the environment sets of a value's fields, each a number of the default's kind."""
-    from assistant.errors import AssistantError
-
-    chosen: dict[str, float] = {}
-    for name, default in ((name, getattr(defaults, name)) for name in defaults.__slots__):
-        text = env(f"{prefix}{name.upper()}", "")
-        try:
-            if text:
-                chosen[name] = type(default)(text)
-        except ValueError:
-            raise AssistantError(f"{ENV}{prefix}{name.upper()} must be a number, not “{text}”.") from None
-    return chosen
+    contrast(sources(options), settings_of(options).limits(), password(options), ocr=options.ocr, as_json=options.json)
+    return 0
 
 
 def serve(options: argparse.Namespace) -> int:
     """`serve`: the page on http://HOST:PORT."""
+    from assistant.scratch import Scratch
+
+    settings = settings_of(options)
+    scratch = Scratch(settings.data_dir / "page")
+    os.environ["GRADIO_TEMP_DIR"] = str(scratch.folder)  # Gradio asks for it when it is imported
+    try:
+        return serve_with(options, settings)
+    finally:
+        scratch.close()
+
+
+def serve_with(options: argparse.Namespace, settings: Settings) -> int:
+    """The same once it is known where files of the page may lie."""
     from assistant.errors import AssistantError
     from assistant.service import Service
-    from assistant.users import parse_users
+    from assistant.web.server import launch, refuse_taken
+    from assistant.web.serving import server_options
     from assistant.webhook import start_courier
     from assistant.webhook_address import Guard
 
-    users = parse_users(options.users)
-    if options.host not in ("127.0.0.1", "localhost", "::1") and not users:
-        raise AssistantError(
-            "Other machines could read your documents: set UNABRIDGED_USERS=name:password,… or stay on 127.0.0.1."
-        )
-    from assistant.web.server import launch, refuse_taken
-
-    refuse_taken(options.host, options.port)  # a port in use must not cost the loading of a model either
-    networks = tuple(each.strip() for each in env("WEBHOOK_NETWORKS", "").split(",") if each.strip())
-    Guard(networks)  # a wrong network must not cost the loading of a model
+    if "UNABRIDGED_USERS" in os.environ:
+        raise AssistantError(GONE["UNABRIDGED_USERS"])
+    served = server_options(settings)
+    refuse_taken(served.host, served.port)  # a port in use must not cost the loading of a model either
+    Guard(settings.webhook_networks)  # a wrong network must not cost the loading of a model
     service = Service(service_options(options))
     service.purge(datetime.now(UTC))
-    stop = start_courier(service.store, networks)
+    stop = start_courier(service.store, settings.webhook_networks)
     try:
-        launch(service, host=options.host, port=options.port, users=users, mcp=options.mcp)
+        launch(service, served)
     finally:
         stop.set()
         service.close()
@@ -183,14 +169,15 @@ def evaluate(options: argparse.Namespace) -> int:
     from assistant.evaluate import EvalCommand
     from assistant.evaluate import evaluate as measure
 
+    level = settings_of(options).level
     command = EvalCommand(
         paths=sources(options),
         questions=options.questions,
-        levels=() if options.level == "auto" else tuple(options.level.split(",")),
+        levels=() if level == "auto" else tuple(level.split(",")),
         rivals=tuple(dict.fromkeys(options.rival)),
         out=options.out,
         run=options.run,
-        password=options.password or None,
+        password=password(options),
         ocr=options.ocr,
     )
     found = measure(command, service_options(options))
@@ -206,7 +193,7 @@ def key(options: argparse.Namespace) -> int:
     from assistant.keys import ensure_user, issue_key
     from storage import Store
 
-    store = Store.open(Path(options.data_dir).expanduser())
+    store = Store.open(service_options(options).where)
     try:
         if options.revoke:
             print(f"Revoked: {store.accounts.revoke_key(options.user, options.revoke).id}")
@@ -220,11 +207,37 @@ def key(options: argparse.Namespace) -> int:
     return 0
 
 
+def invite(options: argparse.Namespace) -> int:
+    """`invite`: a one-time link for somebody new of this installation, or for a new password of `--user`."""
+    from assistant.entrance import Entrance
+    from assistant.keys import ensure_local
+    from assistant.web.serving import server_options
+    from storage import Store
+    from storage.audit import OPERATOR
+    from storage.records import LOCAL
+
+    settings = settings_of(options)
+    store = Store.open(service_options(options).where)
+    try:
+        served = server_options(settings.model_copy(update={"accounts": True}))
+        entrance = Entrance(store, served.entrance)
+        ensure_local(store)
+        if options.user:
+            token = entrance.link_for(options.user)
+        else:
+            token = entrance.invite(OPERATOR, organisation=LOCAL, role=options.role)
+    finally:
+        store.close()
+    print(f"{served.address}join/{token}")
+    return 0
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`doctor`: what this machine has and what will be used."""
     from assistant.diagnosis import diagnose
 
-    report = diagnose(service_options(options))
+    report = diagnose(service_options(options)) | settings_of(options).table()
+    report |= {f"unknown setting {number}": each for number, each in enumerate(unknown(os.environ), 1)}
     if options.json:
         print(json.dumps(report, ensure_ascii=False))
     else:
@@ -236,116 +249,40 @@ def doctor(options: argparse.Namespace) -> int:
 # -- settings ------------------------------------------------------------------
 
 
+def settings_of(options: argparse.Namespace) -> Settings:
+    """The settings, with the flags that were given."""
+    return Settings.load(chosen(options, tuple(Settings.model_fields)))
+
+
 def service_options(options: argparse.Namespace) -> Any:
     """The settings of one service, from flags and environment."""
     from assistant.diagnosis import best_dtype
     from assistant.service_options import ServiceOptions
 
+    settings = settings_of(options)
+    of_history = options.command == "history" and settings.source("bot") == "default"
     return ServiceOptions(
-        data_dir=Path(options.data_dir).expanduser(),
-        model=options.model,
-        bot=options.bot,
-        pattern=options.pattern,
-        level=options.level,
-        profiles=Path(options.profiles).expanduser() if options.profiles else None,
-        impl=options.impl,
-        dtype=best_dtype() if options.dtype == "auto" else options.dtype,
-        weights=options.weights,
-        kv=options.kv,
-        passphrase=env("PASSPHRASE", ""),
-        limits=limits(),
-        second_look=getattr(options, "second_look", 0.0),
-        thresholds=thresholds(),
+        data_dir=settings.data_dir,
+        database=settings.database_url.get_secret_value(),
+        model=settings.model,
+        bot="support" if of_history else settings.bot,
+        pattern=settings.pattern,
+        level=settings.level,
+        profiles=settings.profiles,
+        impl=settings.impl,
+        dtype=best_dtype() if settings.dtype == "auto" else settings.dtype,
+        weights=settings.weights,
+        kv=settings.kv,
+        passphrase=settings.passphrase.get_secret_value(),
+        limits=settings.limits(),
+        second_look=settings.second_look if options.command == "serve" else 0.0,
+        thresholds=settings.thresholds(),
     )
 
 
-def parse(arguments: list[str]) -> argparse.Namespace:
-    """Flags over environment (UNABRIDGED_DATA_DIR, _MODEL, _BOT, _PROFILES, _WEIGHTS, _DTYPE, _PATTERN …)."""
-    commands = ("serve", "read", "ask", "history", "eval", "key", "doctor")
-    if not arguments or (arguments[0] not in commands and arguments[0] not in ("-h", "--help")):
-        arguments = ["serve", *arguments]
-    from assistant.history_flags import history_flags
-
-    parser = argparse.ArgumentParser(prog="app.py", description="Reads the whole document, answers with proof.")
-    sub = parser.add_subparsers(dest="command", required=True)
-    for name, text in zip(
-        commands,
-        (
-            "web app and HTTP API",
-            "parse only",
-            "ask on the terminal",
-            "a customer's sessions: import, list, export, delete, restore, erase",
-            "score answers on a document",
-            "a new API key",
-            "what this machine has",
-        ),
-        strict=True,
-    ):
-        command = sub.add_parser(name, help=text, description=text)
-        shared_flags(command)
-        if name == "read":
-            command.add_argument("paths", nargs="+", metavar="PATH")
-            command.add_argument("--lint", action="store_true", help="what is wrong with a contract's structure")
-            command.add_argument("--depth", type=int, metavar="N", help="show sections down to level N")
-        if name == "ask":
-            command.add_argument("paths", nargs="*", metavar="PATH")
-            command.add_argument("-q", "--question", required=True)
-            command.add_argument("--user", default="me")
-            command.add_argument("--conversation", metavar="ID")
-        if name == "history":
-            history_flags(command)
-            command.set_defaults(bot=env("BOT", "support"))
-        if name == "eval":
-            command.add_argument("--document", dest="paths", nargs="+", required=True, metavar="PATH")
-            command.add_argument("--questions", type=Path, required=True, metavar="Y.json")
-            command.add_argument("--rival", nargs="*", default=["dense"], choices=["dense", "retrieval"])
-            command.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept; data/eval by default")
-            command.add_argument("--run", metavar="NAME", help="name of the run; a hash of its settings by default")
-        if name in ("read", "ask", "eval"):
-            command.add_argument("--password", default=env("PASSWORD", ""), help="of an encrypted PDF")
-            command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
-        if name == "key":
-            command.add_argument("--user", required=True)
-            command.add_argument("--role", default="member", choices=("member", "agent", "admin"), help="of a new user")
-            command.add_argument("--name", default="", help="what the key is for")
-            command.add_argument("--days", type=int, metavar="N", help="valid so long; for ever unless given")
-            command.add_argument("--revoke", metavar="ID")
-        if name == "serve":
-            command.add_argument("--host", default=env("HOST", "127.0.0.1"))
-            command.add_argument("--port", type=int, default=int(env("PORT", "7860")))
-            command.add_argument(
-                "--mcp", action="store_true", default=bool(env("MCP", "")), help="an MCP server at /mcp"
-            )
-            share = env("SECOND_LOOK", "0.05")
-            command.add_argument(
-                "--second-look",
-                type=float,
-                default=share,
-                metavar="SHARE",
-                help="of answers compared with dense attention",
-            )
-            command.set_defaults(users=env("USERS", ""))
-    return parser.parse_args(arguments)
-
-
-def shared_flags(command: argparse.ArgumentParser) -> None:
-    """The flags that every command knows."""
-    command.add_argument("--data-dir", default=env("DATA_DIR", str(HOUSE / "data")))
-    command.add_argument("--model", default=env("MODEL", "embedded"), help="hub id, local folder or GGUF file")
-    command.add_argument("--weights", default=env("WEIGHTS", "exact"), help="exact, int8 or int4")
-    command.add_argument("--kv", default=env("KV", "exact"), help="how what was read is kept: exact, int8 or int4")
-    command.add_argument("--dtype", default=env("DTYPE", "auto"), help="auto, bfloat16, float16 or float32")
-    command.add_argument("--bot", default=env("BOT", "legal"), help="legal, code, support, or one of --profiles")
-    command.add_argument("--profiles", default=env("PROFILES", ""), metavar="DIR", help="a folder of your own bots")
-    command.add_argument("--pattern", default=env("PATTERN", ""), help="the bot's own, else headers")
-    command.add_argument("--level", default=env("LEVEL", "auto"), help="auto, faithful, balanced or fast")
-    command.add_argument("--impl", default=env("IMPL", "auto"), help="auto, cpu, triton or reference")
-    command.add_argument("--json", action="store_true")
-
-
-def env(name: str, default: str) -> str:
-    """A setting from the environment."""
-    return os.environ.get(ENV + name) or default
+def password(options: argparse.Namespace) -> str | None:
+    """Of an encrypted PDF."""
+    return settings_of(options).password.get_secret_value() or None
 
 
 if __name__ == "__main__":

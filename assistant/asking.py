@@ -61,7 +61,7 @@ def _check(command: AskCommand, options: ServiceOptions, profile: Profile) -> No
     if command.conversation is None and not reads_history(profile):
         raise AssistantError("There is nothing to read; give a file, or --conversation with one about a document.")
     if command.conversation is not None:
-        store = Store.open(options.data_dir)
+        store = Store.open(options.where)
         try:
             store.conversation(command.user, command.conversation)
         finally:

@@ -42,7 +42,7 @@ class Coverage:
         unread = len(self.pages_unread)
         parts = [f"{self.pages - unread} of {self.pages} pages"] if self.pages else []
         if self.sessions:
-            parts.append(f"all {self.sessions:,} sessions with {self.messages:,} messages")
+            parts.append(f"all {_count(self.sessions, 'session')} with {_count(self.messages, 'message')}")
         parts.append(f"{self.tokens_read:,} of {self.tokens:,} tokens")
         line = f"Read {', '.join(parts)}."
         if unread:
@@ -52,6 +52,10 @@ class Coverage:
             count = len(self.files_unread)
             line += f" {count:,} file{'s' if count != 1 else ''} not read."
         return line
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def coverage(document: Document, tokens: int, tokens_read: int) -> Coverage:

@@ -38,7 +38,7 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
     profile = find_profile(options.bot, options.profiles)
     pattern, level = chosen_pattern(options, profile), chosen_level(options, profile)
     schedule = preset(pattern, level)
-    store = Store.open(options.data_dir)
+    store = Store.open(options.where)
     number, size = segments(options).usage()
     memory = psutil.virtual_memory()
     report = {

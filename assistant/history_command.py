@@ -44,7 +44,7 @@ def history(command: HistoryCommand, options: ServiceOptions) -> None:
     if command.file is not None and not command.file.is_file():
         raise AssistantError(f"There is no file {command.file}; name a history in JSON.")
     options.data_dir.mkdir(parents=True, exist_ok=True)
-    store = Store.open(options.data_dir)
+    store = Store.open(options.where)
     try:
         actions = {"import": _import, "list": _list, "export": _export, "delete": _delete, "restore": _restore}
         found = {**actions, "erase": _erase}[command.action](command, options, store)

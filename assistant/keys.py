@@ -34,6 +34,11 @@ def ensure_user(store: Store, user: str, role: str = "member") -> None:
     try:
         store.accounts.user(user)
     except NotFoundError:
-        with contextlib.suppress(ConflictError):  # the organisation is there
-            store.accounts.create_organisation("", organisation_id=LOCAL)
+        ensure_local(store)
         store.accounts.add_user(LOCAL, user, role=role)
+
+
+def ensure_local(store: Store) -> None:
+    """Makes this installation's own organisation, unless it is there."""
+    with contextlib.suppress(ConflictError):
+        store.accounts.create_organisation("", organisation_id=LOCAL)

@@ -100,6 +100,10 @@ class Library:
         size = sum(file.stat().st_size for file in folder.iterdir() if file.name != _PARSED)
         return Held(document_id, _document(stored["document"]), size, 0.0)
 
+    def has(self, document_id: str) -> bool:
+        """Whether the document is here."""
+        return (self._root / document_id / _PARSED).exists()
+
     def original(self, document_id: str, document: Document, path: str) -> Path | None:
         """The copy of the file that a span's `path` names; None for what came out of a folder, archive or URL."""
         files = sorted(file for file in (self._root / document_id).glob("[0-9][0-9][0-9]*") if file.is_file())

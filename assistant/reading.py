@@ -29,7 +29,7 @@ from sparse_backend.span_engine import SpanEngine
 from storage import StorageError
 
 Phase = Literal["parsing", "reading", "done", "failed", "cancelled"]
-Source = Sequence[Path] | Held | str  # files and folders, a parsed document, or the id of one in the library
+Source = Sequence[Path] | Sequence[str] | Held | str  # files and folders, git URLs, a parsed document, an id
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
 Cost = Callable[[int, int], Estimate | None]  # of so many tokens with so many anchors

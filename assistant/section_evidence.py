@@ -32,14 +32,14 @@ def section_evidence(
     return tuple(SectionEvidence(index, round(share, 5)) for share, index in sorted(kept, key=lambda each: each[1]))
 
 
-def own_lengths(document: Document) -> list[int]:
-    """Characters of each section that belong to no subsection."""
+def own_parts(document: Document) -> list[tuple[int, list[tuple[int, int]]]]:
+    """Each section (BEFORE first, where words stand there) with the ranges of text that belong to no subsection."""
     starts, owners = _own_ranges(document.sections, len(document.text))
-    lengths = [0] * len(document.sections)
+    parts: dict[int, list[tuple[int, int]]] = {index: [] for index in range(BEFORE, len(document.sections))}
     for (start, end), owner in zip(pairwise([*starts.tolist(), len(document.text)]), owners.tolist(), strict=True):
-        if owner >= 0:
-            lengths[owner] += end - start
-    return lengths
+        if end > start:
+            parts[owner].append((start, end))
+    return [(index, ranges) for index, ranges in parts.items() if ranges or index >= 0]
 
 
 def _own_ranges(sections: Sequence[Section], length: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

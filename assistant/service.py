@@ -27,7 +27,7 @@ from assistant.served import ServedBot
 from assistant.service_options import EMBEDDED, ServiceOptions
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Engine, EngineOptions, load_decoder
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import UnsupportedModelError, UnsupportedPatternError
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.gpu import chosen
 from sparse_backend.kvstore import StoreOptions
@@ -55,11 +55,12 @@ class Service:
             preset(chosen_pattern(options, profile), chosen_level(options, profile))
         impl, dtype, weights = chosen(options.impl), parse_dtype(options.dtype), parse_weights(options.weights)
         data = options.data_dir
-        self.store = Store.open(data)
+        self.store = Store.open(options.where)
         embedded = options.model == EMBEDDED
         name, folder = model_source(options.model, data / "models")
         self.tokenizer = Tokenizer.load(folder)
         self._engines: dict[tuple[str, str], Engine] = {}
+        self._making = threading.Lock()
         self.engine: Engine | SpanEngine
         if not embedded and is_span_model(folder):
             if weights is not Weights.EXACT:
@@ -108,11 +109,17 @@ class Service:
 
     def _engine_for(self, profile: Profile) -> Engine:
         """The engine of a bot's pattern and level; bots with the same ones share it, and all share the weights."""
-        pattern, level = chosen_pattern(self.options, profile), chosen_level(self.options, profile)
-        if (pattern, level) not in self._engines:
-            options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-            self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
-        return self._engines[pattern, level]
+        return self.engine_with(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
+
+    def engine_with(self, pattern: str, level: str) -> Engine:
+        """The engine of a pattern and level, made at the first call. Raises UnsupportedPatternError."""
+        if isinstance(getattr(self, "engine", None), SpanEngine):
+            raise UnsupportedPatternError(f"{self.engine.decoder.name} marks words and reads in one way only.")
+        with self._making:
+            if (pattern, level) not in self._engines:
+                options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
+                self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
+            return self._engines[pattern, level]
 
     def _on_decoder(self, options: EngineOptions, kept: StoreOptions) -> Engine:
         """An engine whose passes are planned together with those of the others: one decoder computes one at a time."""

@@ -19,8 +19,8 @@ class ServiceOptions:
     `model`: “embedded”, a hub id, a folder or a GGUF file; `dtype`: see `parse_dtype`; `weights`: see
     `parse_weights`. `pattern` "" and `level` "auto" leave the choice to the bot, see `chosen_pattern` and
     `chosen_level`. `profiles`: a folder of a team's own bots. `kv`: exact, int8 or int4, how keys and values are kept;
-    a `passphrase` seals them on disk. `second_look`: the share of answers, 0 to 1, that idle moments compare with dense
-    attention. `thresholds`: from where on the signals warn.
+    a `passphrase` seals them on disk. `database`: a PostgreSQL URL in place of SQLite in the folder. `second_look`: the
+    share of answers, 0 to 1, that idle moments compare with dense attention. `thresholds`: from where signals warn.
     """
 
     data_dir: Path
@@ -35,6 +35,7 @@ class ServiceOptions:
     passphrase: str = field(default="", repr=False)
     limits: Limits = field(default_factory=Limits)
     profiles: Path | None = None
+    database: str = field(default="", repr=False)
     second_look: float = 0.0
     thresholds: Thresholds = field(default_factory=Thresholds)
 
@@ -43,3 +44,8 @@ class ServiceOptions:
             raise AssistantError(
                 f"The share of answers that get a second look must be from 0 to 1, not {self.second_look:g}."
             )
+
+    @property
+    def where(self) -> str | Path:
+        """Where the database is: its URL, else the data folder."""
+        return self.database or self.data_dir

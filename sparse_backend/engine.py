@@ -12,8 +12,6 @@ from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 
-import torch
-
 from sparse_backend import gpu
 from sparse_backend.admission import Admission, Position
 from sparse_backend.config import (
@@ -24,25 +22,25 @@ from sparse_backend.config import (
     UnsupportedPatternError,
 )
 from sparse_backend.constrain import Constraint
-from sparse_backend.crossover import chunk_size, effective, narrowed, within
+from sparse_backend.crossover import effective, within
 from sparse_backend.decode_step import Speculation
 from sparse_backend.graphs import DecodeGraph
 from sparse_backend.kvstore import SegmentStore, StoreOptions
-from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.lookup import Drafter
 from sparse_backend.model import Decoder, Step
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence
 from sparse_backend.quantize import packed_bytes
+from sparse_backend.read_plan import ReadPlan, resident_bytes
 from sparse_backend.requests import AskRequest, Cancel, ReadRequest, Wish
 from sparse_backend.results import Answer, Read
 from sparse_backend.salted import salted_segment_key
 from sparse_backend.sampling import Sampler, Sampling
 from sparse_backend.scheduler import Scheduler
-from sparse_backend.segment import Context, KVBuffer, Segment, Tail, segment_key
+from sparse_backend.segment import Context, Segment, Tail, segment_key
 from sparse_backend.select import Selection, SelectStep
 from sparse_backend.shelf import Shelf
-from sparse_backend.steps import LongReadStep, ReadStep, TailStep
+from sparse_backend.steps import TailStep
 from sparse_backend.suffixes import SuffixCache
 from sparse_backend.tails import Tails
 
@@ -144,8 +142,10 @@ class Engine:
             segment = self.shelf.get(key)
             cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
-                size = self.decoder.shape.bytes(len(token_ids))
-                self.store.check_space(packed_bytes(self.decoder.shape, len(token_ids), self.store.options.kv_format))
+                n, form, shape = len(token_ids), self.store.options.kv_format, self.decoder.shape
+                self.store.check_space(packed_bytes(shape, n, form))
+                rotated, device = n <= self.decoder.limit, self.options.impl.device
+                size = resident_bytes(shape, n, form, device, rotated=rotated)
                 with self.admission.enter(size, waiting=waiting, cancel=cancel):
                     segment = self._prefill(key, token_ids, anchors, progress, cancel, owner)
                     saving = time.perf_counter()
@@ -172,12 +172,9 @@ class Engine:
         cancel: Cancel | None,
         owner: str,
     ) -> Segment:
-        n, device = len(token_ids), self.options.impl.device
-        kv = KVBuffer(self.decoder.shape, n, device)
-        rotated = n <= self.decoder.limit
-        size = chunk_size(self.schedule_for(n), n, device, self.options.chunk)
-        step = self._read_step(kv, self._layouts(anchors, n), rotated)
-        request = ReadRequest(token_ids, kv, step, owner=owner, at_once=size == n, cancel=cancel)
+        n, form = len(token_ids), self.store.options.kv_format
+        plan = ReadPlan(self.decoder, self.options, self.schedule_for(n), form, token_ids, anchors)
+        request = ReadRequest(token_ids, plan.kv, plan.step, owner=owner, at_once=plan.at_once, cancel=cancel)
         self.scheduler.submit(request, background=self.options.background)
         try:
             while (event := request.events.get()).kind == "progress":
@@ -190,25 +187,7 @@ class Engine:
             raise event.error
         if not request.complete:
             raise Cancelled("Reading was cancelled.")
-        return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values, rotated)
-
-    def _read_step(self, kv: KVBuffer, layouts: list[Layout], rotated: bool) -> Callable[[], Step]:
-        """Makes the step of each chunk."""
-        if rotated:
-            return lambda: ReadStep(self.decoder, kv, layouts, self.options.impl)
-        shape, most = self.decoder.shape, max(len(layout.globals_) for layout in layouts)
-        sizes = shape.layers, shape.kv_heads, most, shape.head_dim
-        banks = tuple(torch.empty(sizes, dtype=shape.dtype, device=kv.device) for _ in range(2))
-        return lambda: LongReadStep(self.decoder, kv, layouts, self.options.impl, (banks[0], banks[1]))
-
-    def _layouts(self, anchors: Sequence[int], n: int) -> list[Layout]:
-        """One layout per layer; layers with the same pattern share theirs."""
-        layers, schedule = self.decoder.shape.layers, self.schedule_for(n)
-        patterns = [narrowed(schedule.of(layer, layers), self.decoder.windows[layer]) for layer in range(layers)]
-        indices = torch.tensor(anchors, dtype=torch.int64)
-        device = self.options.impl.device
-        compiled = {pattern: compile_layout(pattern, indices, n).on(device) for pattern in set(patterns)}
-        return [compiled[pattern] for pattern in patterns]
+        return plan.segment(key)
 
     # -- asking ----------------------------------------------------------------
 
@@ -289,11 +268,11 @@ class Engine:
     def _graph(
         self, context: Context, tail: Tail, evidence: Evidence, selection: Selection | None
     ) -> DecodeGraph | None:
-        """A CUDA graph for the answer's tokens, where there is a GPU and every layer looks at everything."""
+        """A CUDA graph for the answer's tokens, where there is a GPU and no layer has a window of its own."""
         windowed = any(window is not None for window in self.decoder.windows)
-        if self.options.impl is not Impl.TRITON or selection or windowed:
+        if self.options.impl is not Impl.TRITON or windowed:
             return None
-        return DecodeGraph(self.decoder, context, tail.kv, evidence)
+        return DecodeGraph(self.decoder, context, tail.kv, evidence, selection)
 
     def _selection(self, context: Context, behind: int) -> Selection | None:
         """None where the context, with `behind` tokens after it, fits the trained range and is looked at exactly."""

@@ -1,10 +1,12 @@
 """Decoding on a GPU as one CUDA graph: some 1,700 launches for a token of a 32-layer model become one.
 
-A graph is recorded for one answer: its context's segments and its tail stay where they are, and the place of the next
-token is read on the GPU. It is recorded anew when the tail moved to a larger buffer. Nothing of it is used on CPUs.
+A graph is recorded for one answer: what it looks at and its tail stay where they are, and the place of the next token
+is read on the GPU. It is recorded anew when the tail moved to a larger buffer. Nothing of it is used on CPUs.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -14,19 +16,32 @@ from sparse_backend.model import Decoder, Form
 from sparse_backend.positions import Rotation
 from sparse_backend.probe import Evidence
 from sparse_backend.segment import Context, KVBuffer
+from sparse_backend.select import Selection
 from sparse_backend.steps import extra_of
 
 
 class DecodeGraph:
-    """The next token's logits for one exact answer; K, V of the token are written behind the tail."""
+    """The next token's logits for one answer; K, V of the token are written behind the tail.
 
-    def __init__(self, decoder: Decoder, context: Context, kv: KVBuffer, evidence: Evidence) -> None:
+    With a `selection` the graph looks at what is selected, and can be used while the selection is settled; the pass
+    that renews it is an ordinary one.
+    """
+
+    def __init__(
+        self, decoder: Decoder, context: Context, kv: KVBuffer, evidence: Evidence, selection: Selection | None = None
+    ) -> None:
         self._decoder, self._context, self._kv, self._evidence = decoder, context, kv, evidence
+        self._selection = selection
         self._graph: torch.cuda.CUDAGraph | None = None
         self._buffer = 0
         self._ids = torch.zeros(1, 1, dtype=torch.int64, device=kv.device)
         self._step: _PlacedStep | None = None
         self._logits = torch.empty(0)
+
+    @property
+    def ready(self) -> bool:
+        """Whether the next token may be computed by it."""
+        return self._selection is None or self._selection.settled is not None
 
     def run(self, token: int) -> Tensor:
         """Logits [1, vocabulary] after `token`, which stands right behind the tail; also the evidence of this pass."""
@@ -35,13 +50,14 @@ class DecodeGraph:
         assert self._graph is not None and self._step is not None
         self._ids.fill_(token)
         self._step.place.fill_(self._kv.length)
+        self._step.watch()
         self._graph.replay()
         self._evidence.take(self._step.mass.clone())
         return self._logits
 
     def _record(self) -> None:
         self._buffer = self._kv.keys.data_ptr()
-        self._step = _PlacedStep(self._decoder, self._context, self._kv, self._evidence)
+        self._step = _PlacedStep(self._decoder, self._context, self._kv, self._evidence, self._selection)
         self._step.place.fill_(self._kv.length)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
         side.wait_stream(torch.cuda.current_stream())
@@ -68,19 +84,41 @@ class _PlacedStep:
 
     reads = False
 
-    def __init__(self, decoder: Decoder, context: Context, kv: KVBuffer, evidence: Evidence) -> None:
-        self._decoder, self._context, self._kv, self._evidence = decoder, context, kv, evidence
+    def __init__(
+        self, decoder: Decoder, context: Context, kv: KVBuffer, evidence: Evidence, selection: Selection | None
+    ) -> None:
+        self._decoder, self._kv, self._evidence, self._selection = decoder, kv, evidence, selection
         self.place = torch.zeros(1, dtype=torch.int64, device=kv.device)
         self.mass = torch.zeros(1, len(context), device=kv.device)
-        total = len(context)
-        self._ahead = [total - start for start in context.starts] + [0]
+        self._spread = torch.zeros(len(context), device=kv.device)
+        layers = range(decoder.shape.layers)
+        settled = selection.settled if selection else None
+        if settled is None:
+            total = len(context)
+            ahead = [total - start for start in context.starts]
+            self._parts = [[(one.keys[layer], one.values[layer]) for one in context.segments] for layer in layers]
+        else:
+            ahead = [settled[0].index.shape[1]]
+            self._parts = [[(one.keys, one.values)] for one in settled]
+        self._index = [one.index.reshape(-1) for one in settled or ()]
+        self._latest = {layer: queries.clone() for layer, queries in selection.queries.items()} if selection else {}
+        self._ahead = [*ahead, 0]
         self._tables: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         capacity = kv.keys.shape[2]
         for rotation in decoder.rotations:  # made before recording: their making copies from the host
-            for ahead in self._ahead:
-                key = (id(rotation), ahead)
+            for one in self._ahead:
+                key = (id(rotation), one)
                 if key not in self._tables and len(rotation.frequencies):
-                    self._tables[key] = rotation.angles(torch.arange(ahead, ahead + capacity), self.place.device)
+                    self._tables[key] = rotation.angles(torch.arange(one, one + capacity), self.place.device)
+
+    def watch(self) -> None:
+        """Brings the latest queries to where the graph adds its own; they choose when the selection is renewed."""
+        for layer, mine in self._latest.items():
+            assert self._selection is not None
+            theirs = self._selection.queries[layer]
+            if theirs is not mine:  # an ordinary pass, or the recording, was in between
+                mine.copy_(theirs)
+                self._selection.queries[layer] = mine
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
@@ -90,11 +128,13 @@ class _PlacedStep:
         keys, values = self._kv.keys[layer], self._kv.values[layer]
         keys.index_copy_(1, self.place, self._turn(rotation, k, 0))
         values.index_copy_(1, self.place, v)
+        if self._latest:
+            latest = self._latest[layer]
+            latest.copy_(torch.cat([latest[:, 1:], q], 1))
         given = []
-        for segment, ahead in zip(self._context.segments, self._ahead[:-1], strict=True):
-            n = len(segment)
+        for (theirs, what), ahead in zip(self._parts[layer], self._ahead[:-1], strict=True):
             turned = self._turn(rotation, q, ahead)
-            given.append(Piece(turned[None], segment.keys[layer][None], segment.values[layer][None], n))
+            given.append(Piece(turned[None], theirs[None], what[None], theirs.shape[1]))
         given.append(Piece(self._turn(rotation, q, 0)[None], keys[None], values[None], 0, place=self.place))
         scale = q.shape[2] ** -0.5 if form.scale is None else form.scale
         extra = extra_of(form)
@@ -103,7 +143,8 @@ class _PlacedStep:
         if extra.sinks is not None:
             mixed, whole = absorb(mixed, whole, extra.sinks)
         if self._evidence.wanted(layer):
-            self._add(given[:-1], scale, extra.softcap, whole)
+            masses = [_probabilities(one, scale, extra.softcap, whole) for one in given[:-1]]
+            self._add(layer, masses)
         return mixed.transpose(0, 1)
 
     def _turn(self, rotation: Rotation, x: Tensor, ahead: int) -> Tensor:
@@ -112,14 +153,23 @@ class _PlacedStep:
         cos, sin = self._tables[id(rotation), ahead]
         return rotation.apply(x, cos.index_select(0, self.place), sin.index_select(0, self.place))
 
-    def _add(self, given: list, scale: float, softcap: float | None, whole: Tensor) -> None:  # type: ignore[type-arg]
-        """The strongest head's probability of every context token."""
+    def _add(self, layer: int, masses: Sequence[Tensor]) -> None:
+        """The strongest head's probability of every context token, of those met; `masses`: [Hkv, group, n_i]."""
+        if self._index:
+            best = masses[0].amax(1).reshape(-1)
+            self.mass[0] += self._spread.zero_().scatter_reduce_(0, self._index[layer], best, "amax")
+            return
         low = 0
-        for one in given:
-            kv_heads, n = one.k.shape[1], one.k.shape[2]
-            packed = one.q[0].reshape(kv_heads, -1, one.q.shape[3])
-            raw = torch.bmm(packed, one.k[0].transpose(1, 2)).float().view(-1, n) * scale
-            if softcap is not None:
-                raw = softcap * torch.tanh(raw / softcap)
-            self.mass[0, low : low + n] += torch.exp(raw - whole).amax(0)
-            low += n
+        for one in masses:
+            self.mass[0, low : low + one.shape[2]] += one.amax((0, 1))
+            low += one.shape[2]
+
+
+def _probabilities(one, scale: float, softcap: float | None, whole: Tensor) -> Tensor:  # type: ignore[no-untyped-def]
+    """[Hkv, group, n] of one piece's keys, for one query row; `whole` [Hq, 1]: the log-sum-exp over all pieces."""
+    kv_heads, n = one.k.shape[1], one.k.shape[2]
+    packed = one.q[0].reshape(kv_heads, -1, one.q.shape[3])
+    raw = torch.bmm(packed, one.k[0].transpose(1, 2)).float() * scale
+    if softcap is not None:
+        raw = softcap * torch.tanh(raw / softcap)
+    return torch.exp(raw - whole.view(kv_heads, -1, 1)).view(kv_heads, -1, n)

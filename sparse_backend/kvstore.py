@@ -22,6 +22,7 @@ from safetensors import SafetensorError
 from sparse_backend import atomic
 from sparse_backend.atomic import writer_alive as writer_alive  # it has lived here; others know it by this name
 from sparse_backend.config import DamagedSegmentError, DiskFullError, SegmentStoreError
+from sparse_backend.kept import kept_of
 from sparse_backend.kvfile import FILE_FORMAT, Header, OtherFormatError, PlainFiles
 from sparse_backend.lease import Lease, Leases, in_use, remove_unused
 from sparse_backend.quantize import KVFormat
@@ -118,7 +119,7 @@ class SegmentStore:
         self._checked.pop(segment.key, None)
         self._ram.put(record)
         self._make_room(0, path)
-        if record.form is KVFormat.EXACT:
+        if record.form is KVFormat.EXACT or kept_of(segment.keys):
             return segment
         return unpack(record, str(segment.keys.device))
 

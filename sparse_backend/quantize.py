@@ -64,14 +64,17 @@ def parse_kv_format(name: str) -> KVFormat:
         ) from None
 
 
-def quantize_keys(keys: Tensor, form: KVFormat) -> Quantized:
-    """`keys` [layers, Hkv, n, D] in groups of tokens, by channel. Raises SegmentStoreError unless all are finite."""
-    return _by_layer(keys, form, _TOKENS, form.groups[0])
+def quantize_keys(keys: Tensor, form: KVFormat, *, together: bool = False) -> Quantized:
+    """`keys` [layers, Hkv, n, D] in groups of tokens, by channel; `together`: all layers at once, which takes memory.
+
+    Raises SegmentStoreError unless all are finite.
+    """
+    return (_quantize if together else _by_layer)(keys, form, _TOKENS, form.groups[0])
 
 
-def quantize_values(values: Tensor, form: KVFormat) -> Quantized:
-    """`values` [layers, Hkv, n, D] in groups of channels, token by token. Raises SegmentStoreError as above."""
-    return _by_layer(values, form, _CHANNELS, form.groups[1])
+def quantize_values(values: Tensor, form: KVFormat, *, together: bool = False) -> Quantized:
+    """`values` [layers, Hkv, n, D] in groups of channels, token by token; otherwise as above."""
+    return (_quantize if together else _by_layer)(values, form, _CHANNELS, form.groups[1])
 
 
 def restore_keys(kept: Quantized, form: KVFormat, dtype: torch.dtype) -> Tensor:
@@ -111,14 +114,14 @@ def _by_layer(x: Tensor, form: KVFormat, axis: int, group: int) -> Quantized:
     """One layer at a time: the float32 copies that it needs stay small beside x."""
     if form is KVFormat.EXACT:
         raise ValueError("the exact form is not quantised")
-    if form is KVFormat.INT4 and x.shape[_CHANNELS] % 2:
-        raise SegmentStoreError(f"Heads of {x.shape[_CHANNELS]} channels cannot be kept as int4; choose int8 or exact.")
     done = [_quantize(layer[None], form, axis, group) for layer in x]
     zero = torch.cat([part.zero for part in done if part.zero is not None]) if form is KVFormat.INT4 else None
     return Quantized(torch.cat([part.codes for part in done]), torch.cat([part.scale for part in done]), zero)
 
 
 def _quantize(x: Tensor, form: KVFormat, axis: int, group: int) -> Quantized:
+    if form is KVFormat.INT4 and x.shape[_CHANNELS] % 2:
+        raise SegmentStoreError(f"Heads of {x.shape[_CHANNELS]} channels cannot be kept as int4; choose int8 or exact.")
     if not bool(torch.isfinite(x).all()):
         raise SegmentStoreError("The model gave keys or values that are not finite numbers; they cannot be quantised.")
     members = axis + 1
@@ -171,7 +174,7 @@ def _recognised(x: Tensor, low: Tensor, scale: Tensor, members: int, dtype: torc
     for _ in range(_TRIES):
         tried = _grid(tried * 1.01, dtype, steps=8)  # the next on the grid
         codes, zero = _codes(x, low, tried)
-        same = (_product(codes, zero, tried, dtype).float() == x).all(members, keepdim=True)
+        same = (product(codes, zero, tried, dtype).float() == x).all(members, keepdim=True)
         best, found = torch.where(same, tried, best), found | same
     return best, found
 
@@ -191,7 +194,7 @@ def _grid(least: Tensor, dtype: torch.dtype, steps: int) -> Tensor:
     return torch.ldexp((mantissa * 2 * steps).ceil() / (2 * steps), exponent)
 
 
-def _product(codes: Tensor, zero: Tensor | None, scale: Tensor, dtype: torch.dtype) -> Tensor:
+def product(codes: Tensor, zero: Tensor | None, scale: Tensor, dtype: torch.dtype) -> Tensor:
     """(codes + zero) * scale in `dtype`; shapes broadcast."""
     whole = codes if zero is None else codes + zero
     largest = torch.finfo(dtype).max
@@ -217,7 +220,7 @@ def _restore_layer(kept: Quantized, axis: int, group: int, dtype: torch.dtype) -
         codes = torch.cat([codes & 15, codes >> 4], dim=_CHANNELS)
     zero = None if kept.zero is None else kept.zero.unsqueeze(axis + 1).float()
     scale = kept.scale.unsqueeze(axis + 1).float()
-    restored = _product(_grouped(codes.float(), axis, group), zero, scale, dtype)
+    restored = product(_grouped(codes.float(), axis, group), zero, scale, dtype)
     return _ungrouped(restored, axis, codes.shape[axis])
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from sparse_backend import quantize
 from sparse_backend.config import DamagedSegmentError
+from sparse_backend.kept import KeptTensor, stays_packed
 from sparse_backend.quantize import KVFormat, Quantized
 from sparse_backend.segment import Segment
 
@@ -55,7 +56,9 @@ def pack(segment: Segment, form: KVFormat, parent: str = "") -> Record:
     metadata = {"kv_format": form.value, "dtype": str(segment.keys.dtype).removeprefix("torch.")}
     for field in fields(segment):
         value = getattr(segment, field.name)
-        if field.name in ("keys", "values") and form is not KVFormat.EXACT:
+        if isinstance(value, KeptTensor):  # a GPU's, of a store of this form
+            tensors |= _named(field.name, value.kept)
+        elif field.name in ("keys", "values") and form is not KVFormat.EXACT:
             tensors |= _quantized(field.name, value, form)
         elif isinstance(value, Tensor):
             tensors[field.name] = value.detach().cpu().contiguous()
@@ -71,7 +74,7 @@ def pack(segment: Segment, form: KVFormat, parent: str = "") -> Record:
 
 
 def unpack(record: Record, device: str = "cpu") -> Segment:
-    """The segment, its tensors on `device`; what is quantised travels so and is restored there.
+    """The segment, its tensors on `device`; what is quantised travels so and is restored there, or stays packed.
 
     Raises DamagedSegmentError when parts are missing.
     """
@@ -79,9 +82,10 @@ def unpack(record: Record, device: str = "cpu") -> Segment:
         form, values = record.form, _plain(record, device)
         if form is not KVFormat.EXACT:
             dtype = getattr(torch, record.metadata["dtype"])
-            keys, kept = (_parts(record, name, device) for name in ("keys", "values"))
-            values["keys"] = quantize.restore_keys(keys, form, dtype)
-            values["values"] = quantize.restore_values(kept, form, dtype)
+            for name in ("keys", "values"):
+                kept = KeptTensor(_parts(record, name, device), form, dtype, channels=name == "values")
+                packed = stays_packed(form, kept.device.type, rotated=values.get("rotated", True))
+                values[name] = kept if packed else kept.whole()
         return Segment(key=record.key, **values)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedSegmentError(f"The saved segment {record.key} lacks a part: {error}.") from error
@@ -104,6 +108,10 @@ def _plain(record: Record, device: str) -> dict[str, Any]:
 
 def _quantized(name: str, x: Tensor, form: KVFormat) -> dict[str, Tensor]:
     kept = quantize.quantize_keys(x, form) if name == "keys" else quantize.quantize_values(x, form)
+    return _named(name, kept)
+
+
+def _named(name: str, kept: Quantized) -> dict[str, Tensor]:
     return {f"{name}.{part}": tensor.cpu().contiguous() for part, tensor in kept.tensors().items()}
 
 

@@ -22,8 +22,9 @@ from sparse_backend.model import Step
 from sparse_backend.probe import Evidence
 from sparse_backend.sampling import Choice, Sampler
 from sparse_backend.scheduler import Work
-from sparse_backend.segment import KVBuffer, Tail
+from sparse_backend.segment import Tail
 from sparse_backend.select import Selection
+from sparse_backend.steps import Taking
 
 Finish = Literal["stop", "length", "repeat", "cancelled"]
 Cancel = Callable[[], bool]
@@ -51,7 +52,7 @@ class ReadRequest:
     def __init__(
         self,
         token_ids: Sequence[int],
-        kv: KVBuffer,
+        kv: Taking,
         step: Callable[[], Step],
         *,
         owner: str,
@@ -154,7 +155,7 @@ class AskRequest:
             return None
         self._drafts, replay = (), None
         if self.answer:
-            if self._graph:  # one token at a time is what it was recorded for
+            if self._graph and self._graph.ready:  # one token at a time is what it was recorded for
                 replay = partial(self._graph.run, self._pending[0])
             else:
                 self._drafts = self._wish.speculation.propose(self._wish.max_new_tokens - len(self.answer) - 1)

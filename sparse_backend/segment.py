@@ -51,12 +51,12 @@ class KVBuffer:
         capacity = max(need, 2 * self.keys.shape[2])
         self.keys, self.values = self._moved(self.keys, capacity), self._moved(self.values, capacity)
 
-    def write(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
-        """Stores k, v [Hkv, L, D] behind the valid tokens; returns this layer's keys and values up to and with them."""
+    def write(self, layer: int, k: Tensor, v: Tensor, base: int = 0) -> tuple[Tensor, Tensor]:
+        """Stores k, v [Hkv, L, D] behind the valid tokens; returns this layer's keys and values from `base` to them."""
         stop = self.length + k.shape[1]
         self.keys[layer, :, self.length : stop] = k
         self.values[layer, :, self.length : stop] = v
-        return self.keys[layer, :, :stop], self.values[layer, :, :stop]
+        return self.keys[layer, :, base:stop], self.values[layer, :, base:stop]
 
     def advance(self, n: int) -> None:
         """Makes the n tokens written last valid, once every layer has written them."""
@@ -87,6 +87,8 @@ class KVBuffer:
 @dataclass(frozen=True, slots=True)
 class Segment:
     """A prefilled text. `keys` and `values`: [layers, Hkv, n, D]; `token_ids` and `anchors` as they were read.
+
+    Where they stay quantised a KeptTensor stands for each (kept.kept_of tells).
 
     `rotated`: whether the keys stand rotated for their positions 0 … n - 1.
     """

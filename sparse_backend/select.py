@@ -9,24 +9,32 @@ What was chosen is laid side by side, in order, from position 0; the tail follow
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from sparse_backend.attention import global_attention
 from sparse_backend.config import Impl, SelectOptions
+from sparse_backend.kept import kept_of, tokens_of
 from sparse_backend.model import Decoder, Form
 from sparse_backend.positions import Rotation, Turns
 from sparse_backend.probe import Evidence
-from sparse_backend.segment import Context, KVBuffer
+from sparse_backend.segment import Context, KVBuffer, Segment
 from sparse_backend.steps import extra_of, window_of
+
+if TYPE_CHECKING:
+    from sparse_backend.kernels.triton_mass import Kept
 
 HEADERS = 4  # one in so many of the chosen blocks is chosen by its headers alone
 
 
 @dataclass(slots=True)
-class _Chosen:
-    """One layer's choice: keys rotated from 0 on and values [Hkv, M, D], and which tokens they are [Hkv, M]."""
+class Chosen:
+    """One layer's choice: keys rotated from 0 on and values [Hkv, M, D], and which tokens they are [Hkv, M].
+
+    The tensors stay where they are when the choice is renewed: a CUDA graph may hold on to them.
+    """
 
     keys: Tensor
     values: Tensor
@@ -38,8 +46,9 @@ class Selection:
 
     def __init__(self, decoder: Decoder, context: Context, options: SelectOptions) -> None:
         self._decoder, self._context, self._options = decoder, context, options
-        self._chosen: dict[int, _Chosen] = {}
-        self._queries: dict[int, Tensor] = {}
+        self._chosen: dict[int, Chosen] = {}
+        self._fresh: set[int] = set()  # layers whose choice is not old yet
+        self.queries: dict[int, Tensor] = {}  # of each layer, the latest, unrotated [Hq, rows, D]
         self._angles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         self._slots = Turns()
         self._age = 0
@@ -55,23 +64,32 @@ class Selection:
         full, rest = divmod(self._n, self._options.block)
         return min(self._options.budget // self._options.block, full) * self._options.block + rest
 
+    @property
+    def settled(self) -> list[Chosen] | None:
+        """Every layer's choice, while none is old and each layer has as many queries as choose; else None."""
+        layers, rows = self._decoder.shape.layers, self._options.rows
+        if len(self._fresh) < layers or any(queries.shape[1] < rows for queries in self.queries.values()):
+            return None
+        return [self._chosen[layer] for layer in range(layers)]
+
     def advance(self, n: int) -> None:
         """Notes that n tokens were generated."""
         self._age += n
         if self._age >= self._options.refresh:
             self._age = 0
-            self._chosen.clear()
+            self._fresh.clear()
 
-    def of(self, layer: int, q: Tensor, form: Form, *, renew: bool = False) -> _Chosen:
+    def of(self, layer: int, q: Tensor, form: Form, *, renew: bool = False) -> Chosen:
         """The choice of `layer` for the unrotated queries q [Hq, L, D]; made anew for `renew` or when it is old."""
         rows = self._options.rows
-        before = self._queries.get(layer)
-        self._queries[layer] = q[:, -rows:] if before is None else torch.cat([before, q], 1)[:, -rows:]
-        if renew or layer not in self._chosen:
-            self._chosen[layer] = self._choose(layer, form)
+        before = self.queries.get(layer)
+        self.queries[layer] = q[:, -rows:] if before is None else torch.cat([before, q], 1)[:, -rows:]
+        if renew or layer not in self._fresh:
+            self._choose(layer, form)
+            self._fresh.add(layer)
         return self._chosen[layer]
 
-    def _choose(self, layer: int, form: Form) -> _Chosen:
+    def _choose(self, layer: int, form: Form) -> None:
         window = window_of(self._decoder, layer, form)
         kv_heads, device = self._decoder.shape.kv_heads, self._anchors.device
         if window is not None:  # the layer looks no further by its own design
@@ -79,7 +97,13 @@ class Selection:
         else:
             index = self._best(layer, form)
         keys, values = self._gathered(layer, index)
-        return _Chosen(self._slots.run(self._decoder.rotations[layer], keys, 0), values, index)
+        keys, old = self._slots.run(self._decoder.rotations[layer], keys, 0), self._chosen.get(layer)
+        if old is None:
+            self._chosen[layer] = Chosen(keys, values, index.contiguous())
+        else:
+            old.keys.copy_(keys)
+            old.values.copy_(values)
+            old.index.copy_(index)
 
     def _best(self, layer: int, form: Form) -> Tensor:
         """Token indices [Hkv, M] of the chosen blocks and of what follows the last whole block."""
@@ -103,24 +127,39 @@ class Selection:
 
     def _mass(self, layer: int, form: Form) -> Tensor:
         """float32 [Hkv, n]: attention of the latest queries of a key head's group on every token, places left out."""
-        queries, kv_heads = self._queries[layer], self._decoder.shape.kv_heads
+        queries, kv_heads = self.queries[layer], self._decoder.shape.kv_heads
         scale = queries.shape[2] ** -0.5 if form.scale is None else form.scale
-        rows = (queries * scale).reshape(kv_heads, -1, queries.shape[2])
-        masses = []
+        rows = queries.reshape(kv_heads, -1, queries.shape[2])
+        if queries.is_cuda:
+            from sparse_backend.kernels.triton_mass import masses  # there is no Triton where there is no GPU
+
+            return masses(rows.contiguous(), [self._kept(segment, layer) for segment in self._context.segments], scale)
+        found = []
         for head in range(kv_heads):  # one at a time: its scores may take a gigabyte
-            scores = torch.cat([rows[head] @ keys.T for keys in self._raw(layer, head)], 1)
-            masses.append(torch.softmax(scores.float(), -1).sum(0))
-        return torch.stack(masses)
+            scores = torch.cat([(rows[head] * scale) @ keys.T for keys in self._raw(layer, head)], 1)
+            found.append(torch.softmax(scores.float(), -1).sum(0))
+        return torch.stack(found)
+
+    def _kept(self, segment: Segment, layer: int) -> Kept:
+        """A layer's unrotated keys for the kernel."""
+        from sparse_backend.kernels.triton_mass import Kept
+
+        if kept := kept_of(segment.keys):
+            one, zero = kept.kept, kept.kept.zero
+            return Kept(one.codes[layer], one.scale[layer], None if zero is None else zero[layer], kept.form.groups[0])
+        return Kept(self._unrotated(segment, self._decoder.rotations[layer], segment.keys[layer]))
 
     def _raw(self, layer: int, head: int) -> list[Tensor]:
         """The unrotated keys [n_i, D] of one key head, for each segment."""
-        rotation, found = self._decoder.rotations[layer], []
-        for segment in self._context.segments:
-            keys = segment.keys[layer, head]
-            if segment.rotated and len(rotation.frequencies):
-                keys = rotation.apply(keys[None], *self._backwards(rotation, len(segment)))[0]
-            found.append(keys)
-        return found
+        rotation, segments = self._decoder.rotations[layer], self._context.segments
+        return [self._unrotated(segment, rotation, segment.keys[layer, head][None])[0] for segment in segments]
+
+    def _unrotated(self, segment: Segment, rotation: Rotation, keys: Tensor, at: Tensor | None = None) -> Tensor:
+        """Keys [H, n, D] of all the segment's tokens, or of those `at`, as they were before they were rotated."""
+        if not segment.rotated or not len(rotation.frequencies):
+            return keys
+        cos, sin = self._backwards(rotation, len(segment))
+        return rotation.apply(keys, cos, sin) if at is None else rotation.apply(keys, cos[at], sin[at])
 
     def _backwards(self, rotation: Rotation, n: int) -> tuple[Tensor, Tensor]:
         """The angles that undo the rotation of n tokens from 0 on; the same for all layers and heads."""
@@ -131,24 +170,19 @@ class Selection:
         return self._angles[key]
 
     def _gathered(self, layer: int, index: Tensor) -> tuple[Tensor, Tensor]:
-        """Unrotated keys and values [Hkv, M, D] of the tokens `index` [Hkv, M], which is sorted."""
-        rotation, heads = self._decoder.rotations[layer], []
-        for head in range(len(index)):
-            keys, values = [], []
-            for segment, start in zip(self._context.segments, self._context.starts, strict=True):
-                low, high = torch.searchsorted(
-                    index[head], torch.tensor([start, start + len(segment)], device=index.device)
-                ).tolist()
-                if high > low:
-                    at = index[head, low:high] - start
-                    part = segment.keys[layer, head, at]
-                    if segment.rotated and len(rotation.frequencies):
-                        cos, sin = self._backwards(rotation, len(segment))
-                        part = rotation.apply(part[None], cos[at], sin[at])[0]
-                    keys.append(part)
-                    values.append(segment.values[layer, head, at])
-            heads.append((torch.cat(keys), torch.cat(values)))
-        return torch.stack([k for k, _ in heads]), torch.stack([v for _, v in heads])
+        """Unrotated keys and values [Hkv, M, D] of the tokens `index` [Hkv, M]."""
+        rotation, shape = self._decoder.rotations[layer], self._decoder.shape
+        flat = index.reshape(-1)
+        heads = torch.arange(len(index), device=index.device).repeat_interleave(index.shape[1])
+        keys, values = (flat.new_empty(len(flat), shape.head_dim, dtype=shape.dtype) for _ in range(2))
+        for segment, start in zip(self._context.segments, self._context.starts, strict=True):
+            here = (flat >= start) & (flat < start + len(segment))
+            which = torch.nonzero(here)[:, 0] if len(self._context.segments) > 1 else slice(None)
+            head, at = heads[which], flat[which] - start
+            keys[which] = self._unrotated(segment, rotation, tokens_of(segment.keys, layer, head, at)[None], at)[0]
+            values[which] = tokens_of(segment.values, layer, head, at)
+        sizes = *index.shape, shape.head_dim
+        return keys.view(sizes), values.view(sizes)
 
 
 class SelectStep:

@@ -6,7 +6,7 @@ A `PackStep` lets one pass carry pieces of many texts; nothing but attention mix
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -18,9 +18,22 @@ from sparse_backend.layout import Layout
 from sparse_backend.model import Decoder, Form, KeysComplete, Step
 from sparse_backend.positions import Rotation, Turns
 from sparse_backend.probe import Evidence
-from sparse_backend.segment import Context, KVBuffer
+from sparse_backend.segment import Context, KVBuffer, KVShape
 
 EMPTY = Context(())
+
+
+class Taking(Protocol):
+    """Where a long reading's keys and values go: a KVBuffer, or a PackingBuffer, which packs them as it goes."""
+
+    length: int
+    shape: KVShape
+
+    def write(self, layer: int, k: Tensor, v: Tensor, base: int = 0) -> tuple[Tensor, Tensor]:
+        """See KVBuffer.write."""
+
+    def advance(self, n: int) -> None:
+        """See KVBuffer.advance."""
 
 
 class ReadStep:
@@ -66,7 +79,7 @@ class LongReadStep:
     reads = True
 
     def __init__(
-        self, decoder: Decoder, kv: KVBuffer, layouts: Sequence[Layout], impl: Impl, banks: tuple[Tensor, Tensor]
+        self, decoder: Decoder, kv: Taking, layouts: Sequence[Layout], impl: Impl, banks: tuple[Tensor, Tensor]
     ) -> None:
         self._decoder, self._kv, self._layouts, self._impl = decoder, kv, layouts, impl
         self._keys, self._values = banks
@@ -76,20 +89,20 @@ class LongReadStep:
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
         start, layout, rotation = self._kv.length, self._layouts[layer], self._decoder.rotations[layer]
-        keys, values = self._kv.write(layer, k, v)
+        window = layout.pattern.window or layout.n
+        base = max(0, start - window + 1)
+        keys, values = self._kv.write(layer, k, v, base)
         if layer == self._kv.shape.layers - 1:
             raise KeysComplete
-        window = layout.pattern.window or layout.n
         plan = self._plan(layout, rotation, start, start + q.shape[1], window)
         bank_k, bank_v = self._keys[layer, :, : plan.high], self._values[layer, :, : plan.high]
-        met = keys[:, plan.places]
+        met = k[:, plan.places]
         bank_k[:, plan.low :] = met if plan.ranks is None else rotation.apply(met, *plan.ranks)
-        bank_v[:, plan.low :] = values[:, plan.places]
-        base = max(0, start - window + 1)
+        bank_v[:, plan.low :] = v[:, plan.places]
         return sparse_attention(
             self._turns.run(rotation, q, start),
-            self._turns.run(rotation, keys[:, base:], base),
-            values[:, base:],
+            self._turns.run(rotation, keys, base),
+            values,
             layout,
             offset=start,
             base=base,
@@ -106,7 +119,7 @@ class LongReadStep:
             device = layout.globals_.device
             ends = torch.tensor([start, stop], device=device)
             low, high = torch.searchsorted(layout.globals_, ends).tolist()
-            places = layout.globals_[low:high]
+            places = layout.globals_[low:high] - start
             if not len(rotation.frequencies):
                 self._plans[key] = _Plan(low, high, places, None, None)
             else:
@@ -118,7 +131,7 @@ class LongReadStep:
 
 
 class _Plan(NamedTuple):
-    """One chunk's global tokens [low, high) and their places; angles of their ranks, and of the queries for them."""
+    """A chunk's global tokens [low, high), their places in it; angles of their ranks, and of the queries for them."""
 
     low: int
     high: int

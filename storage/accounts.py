@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from uuid import uuid4
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import delete, or_, select
 
 from storage.access import UNDO_DAYS, check_version, known_user, some_user, user_with_role
 from storage.audit import OPERATOR, log
-from storage.records import ConflictError, NotFoundError, StorageError
+from storage.records import LOCAL, ConflictError, NotFoundError, StorageError
 from storage.records_people import USER_ROLES, ApiKey, Organisation, User
 from storage.room import Room
+from storage.schema_logins import IdentityRow, LoginRow
 from storage.schema_people import ApiKeyRow, OrganisationRow, UserRow
 
 
@@ -50,6 +51,13 @@ class Accounts(Room):
         """The organisation that the user belongs to."""
         with self._begin(write=False) as session:
             return _organisation(session.get_one(OrganisationRow, known_user(session, user).organisation_id))
+
+    def organisations(self, admin: str) -> list[Organisation]:
+        """The admin's organisation; for admins of the installation's own one, all there are, by id."""
+        with self._begin(write=False) as session:
+            own = user_with_role(session, admin, "admin").organisation_id
+            query = select(OrganisationRow).order_by(OrganisationRow.id)
+            return [_organisation(row) for row in session.scalars(query) if own in (row.id, LOCAL)]
 
     def configure(self, admin: str, changed: Organisation, *, webhook_secret: str | None = None) -> Organisation:
         """Store a changed value of the admin's organisation; its `version` is the one expected.
@@ -91,7 +99,7 @@ class Accounts(Room):
         by: str = OPERATOR,
     ) -> User:
         """A new person of an organisation. Raises ConflictError when the id is taken, by whomever."""
-        _check_role(role)
+        check_role(role)
         _check_zone(zone)
         with self._begin() as session:
             if session.get(OrganisationRow, organisation_id) is None:
@@ -125,7 +133,7 @@ class Accounts(Room):
 
     def set_role(self, admin: str, user: str, role: str) -> User:
         """Give somebody of the admin's organisation another role. Admins cannot take their own away."""
-        _check_role(role)
+        check_role(role)
         with self._begin() as session:
             person = user_with_role(session, admin, "admin")
             row = session.get(UserRow, user, with_for_update=True)
@@ -137,9 +145,31 @@ class Accounts(Room):
             log(session, row.organisation_id, admin, f"user.role.{role}", user)
             return user_value(row)
 
+    def set_barred(self, admin: str, user: str, barred: bool) -> User:
+        """Close or open an account of the admin's organisation. Nothing of it is lost; its logins end."""
+        with self._begin() as session:
+            person = user_with_role(session, admin, "admin")
+            row = session.get(UserRow, user, with_for_update=True)
+            if row is None or row.organisation_id != person.organisation_id:
+                raise NotFoundError("There is no such user.")
+            if user == admin:
+                raise ConflictError("You cannot close your own account; ask another admin.")
+            row.barred_at = datetime.now(UTC) if barred else None
+            session.execute(delete(LoginRow).filter_by(user_id=user))
+            log(session, row.organisation_id, admin, "user.bar" if barred else "user.unbar", user)
+            return user_value(row)
+
+    def has_admin(self) -> bool:
+        """Whether an admin of the installation's own organisation can log in."""
+        with self._begin(write=False) as session:
+            known = select(IdentityRow.user_id)
+            query = select(UserRow.id).filter_by(organisation_id=LOCAL, role="admin", barred_at=None)
+            query = query.where(or_(UserRow.password_hash.is_not(None), UserRow.id.in_(known)))
+            return session.scalar(query.limit(1)) is not None
+
     def appoint(self, user: str, role: str) -> User:
         """Lift a member, or somebody new of the local organisation, into a role; others keep theirs. The operator's."""
-        _check_role(role)
+        check_role(role)
         with self._begin() as session:
             row = some_user(session, user)
             if row.role == "member" != role:
@@ -204,9 +234,10 @@ class Accounts(Room):
         """Whom a key stands for. Raises NotFoundError for a key that is unknown, revoked or has expired."""
         with self._begin(write=False) as session:
             row = session.scalar(select(ApiKeyRow).filter_by(key_hash=key_hash))
-            if row is None or not key_value(row).active(now):
+            person = None if row is None else known_user(session, row.user_id)
+            if row is None or person is None or person.barred_at is not None or not key_value(row).active(now):
                 raise NotFoundError("This key is unknown or no longer valid.")
-            return user_value(known_user(session, row.user_id))
+            return user_value(person)
 
     def _changed(self, user: str, change: Callable[[UserRow], None], action: str | None = None) -> User:
         with self._begin() as session:
@@ -225,7 +256,14 @@ def _organisation(row: OrganisationRow) -> Organisation:
 
 def user_value(row: UserRow) -> User:
     return User(
-        row.id, row.organisation_id, row.name, row.role, row.zone, row.created_at, row.password_hash is not None
+        row.id,
+        row.organisation_id,
+        row.name,
+        row.role,
+        row.zone,
+        row.created_at,
+        row.password_hash is not None,
+        row.barred_at is not None,
     )
 
 
@@ -233,7 +271,7 @@ def key_value(row: ApiKeyRow) -> ApiKey:
     return ApiKey(row.id, row.user_id, row.name, row.created_at, row.expires_at, row.revoked_at)
 
 
-def _check_role(role: str) -> None:
+def check_role(role: str) -> None:
     if role not in USER_ROLES:
         raise ValueError(f"role must be one of {USER_ROLES}, not {role!r}")
 

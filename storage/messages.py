@@ -141,7 +141,7 @@ class Messages(Room):
         with self._begin(write=False) as session:
             conversation = own_conversation(session, user, conversation_id)
             counted = select(MessageRow.branch, func.count(), func.min(MessageRow.seq))
-            counted = counted.filter_by(conversation_id=conversation.id).group_by(MessageRow.branch)
+            counted = counted.where(MessageRow.conversation_id == conversation.id).group_by(MessageRow.branch)
             counts = {number: (count, first) for number, count, first in session.execute(counted).tuples()}
             rows = session.scalars(
                 select(BranchRow).filter_by(conversation_id=conversation.id).order_by(BranchRow.number)

@@ -18,6 +18,7 @@ from storage.records import NotFoundError
 from storage.records_support import Removed
 from storage.room import Room
 from storage.schema import ConversationRow, DocumentRow, LinkRow, MessageRow, RequestKeyRow
+from storage.schema_logins import InvitationRow
 from storage.schema_people import AuditRow, BotRow, OrganisationRow
 from storage.schema_support import FeedbackRow, HandOffRow, PromiseRow
 
@@ -30,7 +31,7 @@ class Privacy(Room):
     def export(self, user: str) -> Iterator[tuple[str, object]]:
         """All that is stored about a person, as (kind, value) one after the other, of one moment in time.
 
-        Kinds: user, key, document, passage, conversation, session, branch, message, feedback, second_look,
+        Kinds: user, key, login, document, passage, conversation, session, branch, message, feedback, second_look,
         hand_off, promise, delivery, audit. Values are those of records*.py; hashes of passwords and keys are left out.
         """
         with self._begin(write=False) as session:
@@ -116,6 +117,7 @@ def _forget_name(session: Session, user: str) -> None:
         (HandOffRow, HandOffRow.agent),
         (PromiseRow, PromiseRow.settled_by),
         (BotRow, BotRow.created_by),
+        (InvitationRow, InvitationRow.made_by),
         (AuditRow, AuditRow.actor),
         (AuditRow, AuditRow.subject),
     )

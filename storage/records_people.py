@@ -32,6 +32,7 @@ class User:
     zone: str
     created_at: datetime
     has_password: bool
+    barred: bool = False  # cannot log in, and their keys are good for nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,32 @@ class ApiKey:
 
     def active(self, now: datetime) -> bool:
         return self.revoked_at is None and (self.expires_at is None or now < self.expires_at)
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """A browser in which a user is logged in. `agent`: what it calls itself; `seen_at` is exact to a minute."""
+
+    id: str
+    user: str
+    agent: str
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """A one-time link into an organisation; with `user`, for a new password of somebody who is there."""
+
+    id: str
+    organisation: str
+    role: str  # of somebody new
+    user: str | None
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

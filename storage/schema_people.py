@@ -32,6 +32,7 @@ class UserRow(Base):
     zone: Mapped[str] = mapped_column(String(64))
     password_hash: Mapped[str | None]
     created_at: Mapped[datetime]
+    barred_at: Mapped[datetime | None]
 
 
 class ApiKeyRow(Base):

@@ -17,6 +17,8 @@ from storage.conversations import Conversations
 from storage.database import database_url, explained
 from storage.documents import Documents
 from storage.hand_offs import HandOffs
+from storage.invitations import Invitations
+from storage.logins import Logins
 from storage.messages import Messages
 from storage.migrate import current_revision, upgrade
 from storage.outbox import Outbox
@@ -35,6 +37,8 @@ class Store(Documents, Conversations, Messages):
     """Conversations, messages and documents of all users in one database; what surrounds them is in rooms."""
 
     accounts: Accounts
+    logins: Logins
+    invitations: Invitations
     bots: Bots
     hand_offs: HandOffs
     promises: Promises
@@ -49,6 +53,8 @@ class Store(Documents, Conversations, Messages):
         database = Database(url_or_path, process_tag)
         super().__init__(database)
         self.accounts = Accounts(database)
+        self.logins = Logins(database)
+        self.invitations = Invitations(database)
         self.bots = Bots(database)
         self.hand_offs = HandOffs(database)
         self.promises = Promises(database)

@@ -11,8 +11,6 @@ import pypdf
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-import app
-from assistant.errors import AssistantError
 from ingest import Limits
 from tests.whole import CONTRACT, contract, data, run
 
@@ -97,18 +95,6 @@ def test_doctor_names_what_will_be_used(data: Path) -> None:
     report = json.loads(run(data, "doctor", "--json").stdout)
     assert {"model", "kernel", "database", "cpu", "pattern", "git", "tesseract"} <= set(report)
     assert all(f"{name} {getattr(Limits(), name):,}" in report["limits"] for name in Limits.__slots__)
-
-
-def test_every_limit_of_parsing_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, name in enumerate(Limits.__slots__, start=1):
-        monkeypatch.setenv(f"UNABRIDGED_{name.upper()}", str(number))
-    assert [getattr(app.limits(), name) for name in Limits.__slots__] == list(range(1, len(Limits.__slots__) + 1))
-    monkeypatch.setenv("UNABRIDGED_MAX_PAGES", "many")
-    with pytest.raises(AssistantError, match=r"^UNABRIDGED_MAX_PAGES must be a number, not “many”\.$"):
-        app.limits()
-    monkeypatch.setenv("UNABRIDGED_MAX_PAGES", "0")
-    with pytest.raises(AssistantError, match=r"^UNABRIDGED_… sets a wrong limit: .*max_pages must be positive"):
-        app.limits()
 
 
 @pytest.mark.model

@@ -42,7 +42,7 @@ def served(service: Service) -> Iterator[str]:
     options = ApiOptions(open_user="me", upload_grace_s=0.5)
 
     async def built() -> FastAPI:
-        return application(service, options, [])
+        return application(service, options)
 
     app = asyncio.run(built())  # outside of any loop Gradio makes loops of its own and never closes them
     with running(Server(app, "127.0.0.1", port)):

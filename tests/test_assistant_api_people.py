@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from assistant.keys import issue_key, key_hash
-from assistant.web.api.gate import is_loopback
+from assistant.web.api.origins import is_loopback
 from tests.api_house import House, Person, ann, bob, house, house_in, question_body
 
 __all__ = ["ann", "bob", "house"]  # fixtures

@@ -306,4 +306,4 @@ def test_the_page_answers_over_a_history_and_shows_the_cited_message(house: Serv
     assert last.sources and "session of 3 May 2025, message 1" in last.sources
     last = list(desk.ask("ann", talk, "I want to talk to a person"))[-1]
     assert last.status and "A person was asked to take over" in last.status
-    assert last.chat and "colleague" in str(last.chat[-1])
+    assert last.transcript and "colleague" in last.transcript and last.live

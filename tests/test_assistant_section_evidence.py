@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.section_evidence import BEFORE, own_lengths, section_evidence
+from assistant.section_evidence import BEFORE, own_parts, section_evidence
 from ingest import Document, Encoded, IngestReport, Section, Span
 from ingest.encode import Offsets
 
@@ -34,7 +34,7 @@ def test_mass_counts_for_the_innermost_section() -> None:
     mass[0], mass[8], mass[15], mass[23], mass[36] = 1, 2, 3, 4, 10
     found = {each.section: each.weight for each in section_evidence(NESTED, by_character(TEXT), mass)}
     assert found == pytest.approx({BEFORE: 0.05, 0: 0.1, 1: 0.15, 2: 0.2, 3: 0.5})
-    assert own_lengths(NESTED) == [7, 8, 8, 7]
+    assert own_parts(NESTED) == [(-1, [(0, 7)]), (0, [(7, 14)]), (1, [(14, 22)]), (2, [(22, 30)]), (3, [(30, 37)])]
 
 
 def test_words_behind_a_subsection_count_for_the_section_around_it() -> None:

@@ -1,4 +1,4 @@
-"""The page's HTML: hostile text stays text, numbers of money stay numbers, the mark is exactly the quote."""
+"""The page's HTML: hostile text stays text, money stays money, and all that was said is there with its deeds."""
 
 from __future__ import annotations
 
@@ -7,37 +7,29 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_it import MarkdownIt
 
+from assistant.meter import Meter
+from assistant.profiles import Profile
 from assistant.reading import ReadState
-from assistant.web import proof_views, views
-from ingest import Document, IngestReport, Span
-from storage import AnswerRecord, CitationRecord, Conversation, Message
-from tests.fakes import document, lines
+from assistant.web import list_view, proof_views, reading_view, start_view, views
+from assistant.web.header_view import Link, header
+from assistant.web.meter_view import meter
+from assistant.web.prose import prose
+from assistant.web.receipt_view import receipt
+from assistant.web.transcript_view import Talk, growing, transcript
+from assistant.web.versions import Version, versions_of
+from sparse_backend.estimate import Estimate
+from storage import AnswerRecord, CitationRecord, Conversation, DocumentRecord, Message
+from storage.records import Branch, Hit
+from storage.records_support import Feedback
 
 HOSTILE = "</mark></section><script>alert(1)</script><img src=x onerror=alert(1)>\"' onclick='x' &amp;"
-MARKDOWN = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
-MARKUP = [
-    "<script>alert(1)</script>",
-    "![x](http://evil.example/x.png)",
-    "[a](javascript:alert(1))",
-    "<http://evil.example>",
-    "[a]: http://evil.example\n\n[a]",
-    "$5,000 and $6,000",
-    "# Title\n\n* one\n+ two\n- three\n\n1. four\n2) five",
-    "Title\n=====\n\nOther\n-----",
-    "> quoted\n\n```\ncode\n```\n\n~~~\ncode\n~~~",
-    "a\n\n    indented code with $5 and *stars*\n\n\ttab",
-    "a | b\n--|--\n1 | 2",
-    "**bold** _it_ __b__ ~~gone~~ `code` \\* back\\slash \\",
-    "&lt;b&gt; &#60; &copy; AT&T",
-    "***\n\n---\n\n___",
-    "<!-- hidden --> <b",
-]
+WHEN = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
 
 
 class Reader(HTMLParser):
@@ -46,32 +38,21 @@ class Reader(HTMLParser):
     def __init__(self, html: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = self.marked = ""
-        self._inside = False
+        self.text = ""
         self.feed(html)
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
-        self._inside |= tag == "mark"
-
-    def handle_endtag(self, tag: str) -> None:
-        self._inside &= tag != "mark"
 
     def handle_data(self, data: str) -> None:
         self.text += data
-        self.marked += data if self._inside else ""
 
     def names(self) -> set[str]:
         return {tag for tag, _ in self.tags}
 
-
-def rendered(text: str) -> Reader:
-    return Reader(MARKDOWN.render(views.plain(text)))
-
-
-def words(text: str) -> list[str]:
-    return text.replace("\u00a0", " ").split()
+    def all(self, tag: str, **wanted: str) -> list[dict[str, str | None]]:
+        return [each for name, each in self.tags if name == tag and wanted.items() <= each.items()]
 
 
 CITATION = CitationRecord(1, "deed.pdf", 1, None, None, "2. Law", "the law", 0, 7, True, "quote", 1.0)
@@ -80,196 +61,208 @@ RECORD = AnswerRecord(
     tokens_read=1200, cached_tokens=1100, generated_tokens=5, pages=3, pages_unread=(2,), files=1, files_unread=(),
     parse_s=0.1, read_s=0.2, first_token_s=0.3, total_s=0.4, citations=(CITATION,),
 )  # fmt: skip
+BOT = Profile("legal", "Reader", "system", "", "Not stated.", "Hello.", ("What law?",))
+ASKED = Message(6, "c", 0, 1, "user", "What law?", "complete", WHEN, None, author="ann")
 
 
 def message(content: str = "said", *, record: AnswerRecord | None = RECORD, status: str = "complete") -> Message:
-    return Message(7, "c", 1, 1, "assistant", content, status, datetime.now(UTC), record)
+    return Message(7, "c", 1, 1, "assistant", content, status, WHEN, record, parent=0)
+
+
+def shown(answer: Message, **changes: Any) -> str:
+    return transcript(Talk("ann", BOT, (ASKED, answer), **changes))
 
 
 # -- words -------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", MARKUP)
-def test_no_markup_in_a_text_works_and_no_character_of_it_is_lost(text: str) -> None:
-    shown = rendered(text)
-    assert shown.names() <= {"p", "br"}
-    assert words(shown.text) == words(text)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[***] and [***] are blacked out, $5,000 and $6,000",
+        "1) one\n2) two\n\n5. Governing Law.",
+        "# Title\n\n    indented *stars* _it_ __init__ a_b_c",
+        "![x](http://evil.example/x.png) [a](javascript:alert(1)) <http://evil.example> www.evil.example",
+        "a | b\n--|--\n1 | 2\n***\n---\n&lt;b&gt; &copy; AT&T \\* back\\slash",
+    ],
+)
+def test_what_is_no_markup_of_ours_stays_as_it_is_written(text: str) -> None:
+    page = Reader(prose(text))
+    assert page.names() <= {"p"} and "".join(page.text.split()) == "".join(text.split())
+
+
+def test_quotes_lists_code_and_bold_words_are_drawn() -> None:
+    html = prose("**Fee:** see `pay()`.\n> quoted\n> twice\n- one\n- two\n```py\nx = '<b>'\n```\nend")
+    assert "<strong>Fee:</strong>" in html and "<code>pay()</code>" in html
+    assert "<blockquote>quoted\ntwice</blockquote>" in html and "<ul><li>one</li><li>two</li></ul>" in html
+    assert '<pre tabindex="0"><code>x = &#x27;&lt;b&gt;&#x27;</code></pre>' in html and html.endswith("<p>end</p>")
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text(st.sampled_from(list("ab1 \n\t\\`*_{}[]()#+-.!|~>$=<>&;:/@'\"é")), max_size=40))
-def test_any_text_survives_the_markdown_of_the_chat(text: str) -> None:
-    shown = rendered(text)
-    assert shown.names() <= {"p", "br"}
-    assert words(shown.text) == words(text)
+@given(st.text(st.sampled_from(list("ab1 \n\t\\`*_{}[]()#+-.!|~>$=<>&;:/@'\"é\ue000\ue001")), max_size=40))
+def test_any_text_stays_text(text: str) -> None:
+    page = Reader(prose(text))
+    assert page.names() <= {"p", "blockquote", "ul", "li", "code", "pre", "strong"}
+    marks = r"[\s`*>\-\ue000\ue001]"
+    assert re.sub(marks, "", page.text) == re.sub(marks, "", text)
 
 
-@pytest.mark.parametrize(
-    "text", ["see http://evil.example/a", "www.evil.example", "mail me@evil.example", "ftp://evil.example"]
-)
-def test_a_bare_address_is_no_link(text: str) -> None:
-    """Renderers of GitHub's Markdown link what looks like an address; a backslash inside keeps it from looking so."""
-    assert not re.search(r"\w://|www\.|\w@\w", views.plain(text))
-    assert words(rendered(text).text) == words(text)
+def test_numbers_stand_where_they_belong() -> None:
+    html = prose("Yes. \ue0009\ue001No.", {1: "<i>1</i>", 2: "<i>2</i>"}, ((4, 1), (len("Yes. \ue0009\ue001No."), 2)))
+    assert html == "<p>Yes.<i>1</i>  9 No.<i>2</i></p>"
 
 
 # -- everything hostile --------------------------------------------------------------
 
 SECTION = replace(CITATION, section=HOSTILE, quote=HOSTILE, page_label=HOSTILE, path=HOSTILE)
-WHEN = datetime(2026, 3, 1, 9, 5, tzinfo=UTC)
-TALK = Conversation('"><script>', "ann", "legal", HOSTILE, WHEN, WHEN, (), 1, False)
+TALK = Conversation('"><script>', "ann", "legal", HOSTILE, WHEN, WHEN, ("d",), 1, False)
+EVIL = replace(BOT, name=HOSTILE, title=HOSTILE, greeting=HOSTILE, examples=(HOSTILE,))
+PAPER = DocumentRecord("d", HOSTILE, "p", "text/plain", 1, 0, 1, WHEN)
+LINE = reading_view.Line(HOSTILE, HOSTILE, ReadState("reading", 1, 2, 3.0))
 EVERYWHERE: dict[str, Callable[[], str]] = {
-    "status": lambda: views.status(HOSTILE),
-    "progress": lambda: views.progress(ReadState("reading", 1, 2, 3.0), HOSTILE),
-    "conversation list": lambda: views.conversation_list([TALK], TALK.id),
+    "status": lambda: views.status(HOSTILE, undo=HOSTILE),
+    "heading": lambda: views.heading(TALK, EVIL, [HOSTILE]),
+    "header": lambda: header([Link(HOSTILE, "/inbox"), Link(HOSTILE)]),
+    "list": lambda: list_view.conversation_list(list_view.Listed([TALK], "", {"d": HOSTILE}), WHEN),
+    "found": lambda: list_view.found_list(HOSTILE, [Hit("message", HOSTILE, HOSTILE, WHEN)], UTC, more=False),
+    "nothing found": lambda: list_view.found_list(HOSTILE, [], UTC, more=False),
+    "start": lambda: start_view.start([EVIL], EVIL, [PAPER]),
+    "begun": lambda: start_view.begun(EVIL, [HOSTILE]),
+    "reading": lambda: reading_view.readings([LINE]),
+    "reading done": lambda: reading_view.readings(
+        [replace(LINE, note=HOSTILE, conversation="c", left_out=[(HOSTILE,) * 2])]
+    ),
+    "reading failed": lambda: reading_view.readings([replace(LINE, error=HOSTILE)]),
+    "reading asks": lambda: reading_view.readings([replace(LINE, asking=True, cost=Estimate(99, 10**9, 8192))]),
     "sources": lambda: proof_views.sources(message(record=replace(RECORD, citations=(SECTION,)))),
-    "page": lambda: proof_views.page_view(document(HOSTILE, name=HOSTILE, labels=(HOSTILE,)), 1),
-    "marked page": lambda: proof_views.viewer(document(HOSTILE, name=HOSTILE), replace(CITATION, start=3, end=30)),
-    "lines": lambda: proof_views.viewer(lines(HOSTILE + "\n", HOSTILE), replace(CITATION, start=3, end=30)),
-    "answer": lambda: MARKDOWN.render(
-        views.answer_text(message(HOSTILE, record=replace(RECORD, citations=(SECTION,), model=HOSTILE)))
-    ),
-    "question": lambda: MARKDOWN.render(
-        views.chat([replace(message(HOSTILE, record=None), role="user")])[0]["content"]
-    ),
+    "growing": lambda: growing(EVIL, HOSTILE) + growing(EVIL, "", HOSTILE),
+    "answer": lambda: shown(message(HOSTILE, record=replace(RECORD, citations=(SECTION,), model=HOSTILE))),
+    "question": lambda: transcript(Talk("ann", EVIL, (replace(ASKED, content=HOSTILE),))),
+    "person": lambda: transcript(Talk("ann", BOT, (replace(ASKED, role="agent", author=HOSTILE),))),
 }
-TAGS = {"div", "span", "p", "progress", "nav", "button", "small", "b", "section", "header", "mark", "br"}
+TAGS = {"div", "span", "p", "progress", "nav", "button", "small", "b", "q", "br", "a", "h1", "h2", "ul", "li", "i", "mark"}
+TAGS |= {"form", "input", "textarea", "section", "article", "header", "footer", "svg", "path", "strong", "dl", "dt", "dd"}
+TAGS |= {"details", "summary", "table", "tbody", "tr", "th", "td"}
+)
 
 
 @pytest.mark.parametrize("view", EVERYWHERE.values(), ids=EVERYWHERE.keys())
 def test_hostile_text_is_shown_as_text(view: Callable[[], str]) -> None:
     page = Reader(view())
     assert page.names() <= TAGS
-    assert not [
-        name for _, attributes in page.tags for name in attributes if name.startswith("on") or name in ("src", "href")
-    ]
-    assert "<script>alert(1)</script>" in page.text
+    assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "src"]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert all(link and re.fullmatch(r"#source-\d+-\d+|/inbox", link) for link in links)
+    assert "alert(1)" in page.text and "<" in page.text
 
 
-# -- the chat ------------------------------------------------------------------------
+@pytest.mark.parametrize("view", EVERYWHERE.values(), ids=EVERYWHERE.keys())
+def test_every_control_has_a_name(view: Callable[[], str]) -> None:
+    html = view()
+    for attributes, inner in re.findall(r"<button([^>]*)>(.*?)</button>", html, re.DOTALL):
+        assert "aria-label=" in attributes or re.sub(r"<[^>]+>", "", inner).strip()
+    assert all("aria-label" in each for each in Reader(html).all("input") + Reader(html).all("textarea"))
+
+
+# -- what was said -------------------------------------------------------------------
 
 
 def test_an_answer_shows_its_sources_and_its_receipt() -> None:
-    text = views.answer_text(message("It is law."))
-    assert "[1] p. 1, 2. Law" in text
-    assert "Read 2 of 3 pages, 1,200 of 1,200 tokens." in text and "p. 2" in text
-    assert "First word after 0.3 s; 1,100 tokens came from the cache. tiny, headers/balanced." in text
-    assert "warn" not in text
+    page = Reader(shown(message("It is the law.")))
+    assert [each["data-message"] for each in page.all("button", **{"data-do": "cite"})] == ["7", "7"]
+    assert "p. 1, 2. Law" in page.text
+    assert "Read 2 of 3 pages, 1,200 of 1,200 tokens." in page.text and "p. 2" in page.text
+    assert "First word after 0.3 s; 1,100 tokens came from the cache. tiny, headers/balanced." in page.text
+    assert not page.all("p", **{"class": "warn"})
 
 
 def test_an_answer_without_proof_is_marked() -> None:
-    text = views.answer_text(message(record=replace(RECORD, supported=False, citations=())))
-    assert "No passage was found that proves this answer" in text and "Sources" not in text
-
-
-def test_a_silent_answer_is_neither_marked_nor_sourced() -> None:
-    text = views.answer_text(message(record=replace(RECORD, citations=())))
-    assert "warn" not in text and "Sources" not in text
+    assert "No passage was found that proves this answer" in shown(message(record=replace(RECORD, supported=False)))
+    assert "warn" not in shown(message(record=replace(RECORD, citations=())))
 
 
 @pytest.mark.parametrize(("status", "words"), [("broken", "broke off"), ("stopped", "Stopped"), ("error", "failed")])
-def test_an_answer_that_did_not_end_well_says_so(status: str, words: str) -> None:
-    assert words in views.answer_text(message("half", record=None, status=status))
-    assert "half" in views.answer_text(message("half", record=None, status=status))
+def test_an_answer_that_did_not_end_well_says_so_and_offers_another(status: str, words: str) -> None:
+    page = Reader(shown(message("half", record=None, status=status)))
+    assert words in page.text and "half" in page.text and "Retry" in page.text
+    assert page.all("button", **{"data-do": "retry", "data-seq": "0"})
+    assert not Reader(shown(message("half", record=None, status=status), settled=False)).all(
+        "button", **{"data-do": "retry"}
+    )
 
 
 @pytest.mark.parametrize(("finish", "words"), [("length", "length limit"), ("repeat", "repeated itself"), ("stop", "")])
 def test_an_answer_cut_short_says_why(finish: str, words: str) -> None:
-    text = views.receipt(replace(RECORD, finish_reason=finish))
+    text = receipt(replace(RECORD, finish_reason=finish))
     assert words in text and ("The answer" in text) == bool(words)
+
+
+def test_only_own_questions_are_edited() -> None:
+    assert "Edit this question" in shown(message()) and "Edit this question" not in shown(message(), settled=False)
+    assert "Edit this question" not in transcript(Talk("eve", BOT, (ASKED, message())))
+
+
+def test_a_thumb_is_pressed_and_asks_for_its_reason() -> None:
+    given = {1: Feedback("c", 1, "ann", -1, "", WHEN)}
+    page = Reader(shown(message(), feedback=given, asking=1))
+    pressed = {each["aria-label"]: each["aria-pressed"] for each in page.all("button", **{"data-do": "rate"})}
+    assert pressed == {"Good answer": "false", "Bad answer": "true"}
+    assert {each["data-text"] for each in page.all("button", **{"data-do": "reason"})} >= {"Wrong", "Incomplete"}
+    assert "What was it?" not in shown(message(), feedback=given)
+
+
+def test_versions_are_turned_like_pages() -> None:
+    page = Reader(shown(message(), versions={0: Version(1, (0, 3, 5))}))
+    turns = {each["aria-label"]: each["data-branch"] for each in page.all("button", **{"data-do": "version"})}
+    assert turns == {"Previous version": "0", "Next version": "5"} and "2/3" in page.text
+
+
+def test_other_wordings_of_a_message_are_found_over_nested_branches() -> None:
+    """0 ─ 1 ─ 2 ─ 3; 2 edited into 4 (branch 1), 4 edited into 6 (branch 2), 0 edited into 8 (branch 3)."""
+    branches = [
+        Branch(0, None, 0, 4, False, 0),
+        Branch(1, 0, 2, 2, False, 4),
+        Branch(2, 1, 4, 2, True, 6),
+        Branch(3, 0, 0, 1, False, 8),
+    ]
+    path = [replace(ASKED, seq=seq, branch=branch) for seq, branch in ((0, 0), (1, 0), (6, 2), (7, 2))]
+    assert versions_of(path, branches) == {0: Version(0, (0, 3)), 6: Version(2, (0, 1, 2))}
+    first = [replace(ASKED, seq=seq) for seq in range(4)]
+    assert versions_of(first, branches)[2] == Version(0, (0, 1, 2))
+    assert versions_of(first, branches[:1]) == {}
+
+
+# -- the rest of the page --------------------------------------------------------------
 
 
 def test_sources_lead_to_their_message_and_number() -> None:
     two = replace(RECORD, citations=(CITATION, replace(CITATION, number=2, kind="evidence", quote="word " * 100)))
     page = Reader(proof_views.sources(message(record=two)))
-    buttons = [attributes for tag, attributes in page.tags if tag == "button"]
+    buttons = page.all("button")
     assert [(button["data-message"], button["data-number"]) for button in buttons] == [("7", "1"), ("7", "2")]
     assert "quoted literally" in page.text and "word …" in page.text and len(page.text) < 500
     assert "appear here" in proof_views.sources(None)
     assert "no proven source" in proof_views.sources(message(record=replace(RECORD, citations=())))
 
 
-def test_the_chosen_conversation_is_marked() -> None:
-    other = replace(TALK, id="x", title="Lease")
-    page = Reader(views.conversation_list([TALK, other], "x"))
-    assert [attributes["aria-current"] for tag, attributes in page.tags if tag == "button"] == ["false", "true"]
-    assert "01 Mar 2026, 09:05 UTC" in page.text
-    assert "No conversations" in views.conversation_list([], "")
-
-
 def test_progress_counts_pages_then_tokens() -> None:
-    assert "Opening a.pdf: 3 of 9<" in views.progress(ReadState("parsing", 3, 9, None), "a.pdf")
-    reading = views.progress(ReadState("reading", 512, 2048, 7.4), "a.pdf")
-    assert "512 of 2,048 tokens" in reading and "about 7 s left" in reading and 'value="25.0"' in reading
-    assert "…" in views.progress(ReadState("parsing", 0, 0, None), "a.pdf")
+    assert "<b>a.pdf</b>: 3 of 9<" in reading_view.progress(ReadState("parsing", 3, 9, None), "a.pdf")
+    reading = reading_view.progress(ReadState("reading", 512, 2048, 7.4, rate=207.6), "a.pdf")
+    assert "512 of 2,048 tokens · 208 tokens/s · about 7 s left" in reading and 'value="25.0"' in reading
+    assert "…" in reading_view.progress(ReadState("parsing", 0, 0, None), "a.pdf")
+    assert "about 5 minutes and 2,000 MB" in reading_view.cost_of(Estimate(300, 2 * 10**9, 8192))
     assert 'role="alert"' in views.status("x", "error") and views.status("") == ""
 
 
-# -- the viewer ------------------------------------------------------------------------
-
-DEED = document(
-    "Page one & its <words>.\n", "Second page: the law\nof Delaware rules.\n", "The end.\n", labels=("i", "1", "3")
-)
-
-
-def cited(source: Document, quote: str) -> CitationRecord:
-    start = source.text.index(quote)
-    return replace(CITATION, start=start, end=start + len(quote))
+def test_what_was_not_read_is_named_to_the_last() -> None:
+    html = reading_view.left_out([(f"{n}.bin", "binary") for n in range(30)])
+    assert "What was not read (30)" in html and "19.bin" in html and "and 10 more" in html
+    assert reading_view.left_out([]) == ""
 
 
-@pytest.mark.parametrize("quote", ["Page one", "& its <words>", "<words>.", "the law\nof Delaware", "The end."])
-def test_the_viewer_marks_exactly_the_quote_on_its_page(quote: str) -> None:
-    page = Reader(proof_views.viewer(DEED, cited(DEED, quote)))
-    assert page.marked == quote
-    span = DEED.span_at(DEED.text.index(quote))
-    assert DEED.text[span.start : span.end].strip() in page.text
-    assert f"page {span.page} of 3" in page.text
-    others = [DEED.text[other.start : other.end].strip() for other in DEED.spans if other is not span]
-    assert not [text for text in others if text in page.text]
-
-
-def test_a_quote_over_two_pages_is_marked_to_the_end_of_the_first() -> None:
-    page = Reader(proof_views.viewer(DEED, cited(DEED, "Delaware rules.\nThe end")))
-    assert page.marked.strip() == "Delaware rules." and "page 2" in page.text
-
-
-@pytest.mark.parametrize(("page", "off"), [(1, [True, False]), (2, [False, False]), (3, [False, True])])
-def test_pages_are_turned_up_to_the_ends(page: int, off: list[bool]) -> None:
-    buttons = [attributes for tag, attributes in Reader(proof_views.page_view(DEED, page)).tags if tag == "button"]
-    assert [button["data-page"] for button in buttons] == [str(page - 1), str(page + 1)]
-    assert ["disabled" in button for button in buttons] == off
-
-
-def test_a_printed_page_number_is_shown_where_it_differs() -> None:
-    assert "printed i)" in proof_views.page_view(DEED, 1) and "printed 1)" in proof_views.page_view(DEED, 2)
-    assert "printed" not in proof_views.page_view(DEED, 3)
-
-
-@pytest.mark.parametrize("page", [0, 4, -1])
-def test_there_is_no_page_beyond_the_ends(page: int) -> None:
-    with pytest.raises(StopIteration):
-        proof_views.page_view(DEED, page)
-
-
-def test_a_file_without_pages_is_shown_by_its_lines() -> None:
-    source = lines("".join(f"line {number} here\n" for number in range(1, 301)))
-    page = Reader(proof_views.viewer(source, cited(source, "line 150 here\nline 151")))
-    assert page.marked == "line 150 here\nline 151"
-    assert "note.txt · line 150" in page.text
-    assert f"line {150 - proof_views.AROUND} " in page.text and f"line {150 + proof_views.AROUND} " in page.text
-    assert f"line {149 - proof_views.AROUND} " not in page.text and f"line {151 + proof_views.AROUND} " not in page.text
-    assert not [tag for tag, _ in page.tags if tag == "button"]
-
-
-def test_lines_of_another_file_are_not_shown() -> None:
-    spans = (Span(0, 4, "a.txt", line=1), Span(4, 8, "b.txt", line=1), Span(8, 12, "b.txt", line=2))
-    source = Document("2 files", "aaa\nbbb\nccc\n", (), spans, IngestReport(2, 0), "0")
-    page = Reader(proof_views.viewer(source, replace(CITATION, start=8, end=11)))
-    assert page.marked == "ccc" and "bbb" in page.text and "aaa" not in page.text
-
-
-def test_over_several_files_pages_are_not_turned() -> None:
-    spans = (Span(0, 4, "a.pdf", page=1), Span(4, 8, "b.pdf", page=1))
-    source = Document("2 files", "aaa\nbbb\n", (), spans, IngestReport(2, 2), "0")
-    page = Reader(proof_views.viewer(source, replace(CITATION, start=4, end=7)))
-    assert page.marked == "bbb" and "b.pdf" in page.text and "button" not in page.names()
+def test_the_meter_says_how_much_room_is_left() -> None:
+    room = Meter(100, 5000, 300, 20, 200, 8192, beyond=True)
+    assert "2,572 left" in meter(room) and "width:61.04%" in meter(room)
+    assert "System 100 tokens, Documents 5,000 tokens, History 300 tokens" in meter(room)
+    assert "answers look at a selection" in meter(replace(room, documents=9000))
+    assert "no room left" in meter(replace(room, documents=9000, beyond=False)) and meter(None) == ""

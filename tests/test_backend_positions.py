@@ -229,5 +229,9 @@ def test_the_selection_holds_what_the_question_looks_at(decoder: Decoder, tmp_pa
         assert {0, 15, n - 1, n - 32} <= set(chosen.index[head].tolist())
     assert torch.equal(chosen.values, torch.stack([values[1, h, chosen.index[h]] for h in range(2)]))
     assert selection.of(1, q[:, :1], Form()) is chosen  # a generated token keeps the choice
+    keys[1, 0, 200] = q[:3].mean((0, 1)) * 80
+    assert 200 not in selection.of(1, q[:, :1], Form()).index[0].tolist()
     selection.advance(32)
-    assert selection.of(1, q[:, :1], Form()) is not chosen  # until it is renewed
+    again = selection.of(1, q[:, :1], Form())  # until it is renewed, in place
+    assert again is chosen and 200 in again.index[0].tolist()
+    assert torch.equal(again.values, torch.stack([values[1, h, again.index[h]] for h in range(2)]))

@@ -55,9 +55,11 @@ def test_files_stay_readable_in_one_sitting(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= CEILING
 
 
-def test_only_the_app_reads_the_environment() -> None:
+def test_only_the_app_and_its_settings_read_the_environment() -> None:
     for path in sources():
-        assert not re.search(r"\benviron\b|\bgetenv\b", path.read_text("utf-8")), path
+        text = path.read_text("utf-8")
+        assert not re.search(r"\benviron\b|\bgetenv\b", text), path
+        assert "pydantic_settings" not in text or path == HOUSE / "assistant" / "settings.py", path
 
 
 def test_kernels_do_not_import_each_other() -> None:

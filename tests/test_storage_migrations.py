@@ -185,7 +185,7 @@ def test_a_used_database_of_the_first_version_works_on(old: str) -> None:
 def test_going_back_to_the_first_version_gives_its_rows_again(old: str) -> None:
     before = contents(old)
     url = database_url(old)
-    for revision in ("0002", "0003", "0004", "0005", "0007"):
+    for revision in ("0002", "0003", "0004", "0005", "0006", "0007", "0008"):
         upgrade(url, revision)
     for revision in ("0005", "0004", "0003", "0002", "0001"):
         downgrade(url, revision)

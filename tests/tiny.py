@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config
 
 from sparse_backend import Decoder, Engine, EngineOptions, load_decoder
+from sparse_backend.kvstore import StoreOptions
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import Schedule
 
@@ -64,9 +65,9 @@ def load(folder: Path, dtype: torch.dtype = torch.float32) -> Decoder:
     return load_decoder("tiny", str(folder), dtype, folder / "fingerprints.json")
 
 
-def engine(decoder: Decoder, segments: Path, **options: Any) -> Engine:
+def engine(decoder: Decoder, segments: Path, store: StoreOptions | None = None, **options: Any) -> Engine:
     """An engine with small chunks, and with windows far below the presets' so that short documents are sparse."""
-    made = Engine(decoder, EngineOptions(**{"segments": segments, "chunk": 16, "drafts": False, **options}))
+    made = Engine(decoder, EngineOptions(**{"segments": segments, "chunk": 16, "drafts": False, **options}), store)
     if made.options.pattern == "headers":
         made.schedule = Schedule(
             Pattern("headers", 24, sink=4, anchors=True), Pattern("headers", 8, sink=4, anchors=True)

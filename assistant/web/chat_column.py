@@ -1,4 +1,4 @@
-"""The middle column: documents in, questions and answers."""
+"""The middle column: what was said, readings, and the question with its meter."""
 
 from __future__ import annotations
 
@@ -9,96 +9,110 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from assistant.profiles import Profile
-from assistant.web import views
-from assistant.web.column import FREE, PRIVATE, Canvas, kept
+from assistant.web.attach_view import attach
+from assistant.web.column import FREE, MANY, PRIVATE, Canvas, kept, script
 from assistant.web.desk import Desk
 from assistant.web.view import View
 from assistant.web.visitor import user_of
+
+LOOK_S = 2.0  # between two looks at what a person says
+LONGEST = 8000  # characters of a question
 
 
 @dataclass(frozen=True, slots=True)
 class ChatColumn:
     """The components of the middle column."""
 
-    upload: gr.File
+    heading: gr.HTML
+    transcript: gr.HTML
+    growing: gr.HTML
+    readings: gr.HTML
     status: gr.HTML
-    cancel: gr.Button
-    chat: gr.Chatbot
+    upload: gr.HTML
     question: gr.Textbox
     send: gr.Button
     stop: gr.Button
+    meter: gr.HTML
+    download: gr.HTML
+    clock: gr.Timer
 
     @classmethod
-    def build(cls, profile: Profile) -> ChatColumn:
+    def build(cls) -> ChatColumn:
         """Draws the column."""
-        with gr.Column(scale=5):
-            upload = gr.File(label="Documents", show_label=False, file_count="multiple", elem_id="upload", height=150)
-            status = gr.HTML(elem_id="status")
-            cancel = gr.Button("Cancel reading", visible=False, elem_id="cancel")
-            chat = gr.Chatbot(
-                elem_id="chat",
-                show_label=False,
-                height="58vh",
-                latex_delimiters=[],  # “$5,000,000” in a contract is money, not a formula
-                allow_tags=False,
-                buttons=["copy"],
-                placeholder=views.status(profile.greeting),
-            )
-            with gr.Row():
+        with gr.Column(scale=5, elem_id="middle"):
+            heading = _html("heading", "actions")
+            with gr.Column(elem_id="chat"):
+                transcript = _html("transcript", "actions", "transcript")
+                growing = _html("growing", "growing")
+            readings = _html("readings", "actions")
+            status = _html("status", "actions")
+            with gr.Row(elem_id="composer"):
+                upload = _html("upload", "actions", "upload", value=attach())
                 question = gr.Textbox(
+                    label="Question",
                     show_label=False,
+                    container=False,
                     placeholder="Ask about the whole document",
                     lines=1,
-                    max_lines=6,
+                    max_lines=8,
                     scale=8,
                     elem_id="question",
-                    label="Question",
-                    max_length=8000,
+                    max_length=LONGEST,
                 )
-                send = gr.Button("Ask", variant="primary", scale=1, min_width=80, elem_id="send")
-                stop = gr.Button("Stop", variant="stop", scale=1, min_width=80, visible=False, elem_id="stop")
-        return cls(upload, status, cancel, chat, question, send, stop)
+                send = gr.Button("Ask", variant="primary", scale=0, min_width=72, elem_id="send", size="md")
+                stop = gr.Button("Stop", scale=0, min_width=72, visible=False, elem_id="stop", size="md")
+            meter = _html("meter", "actions")
+            download = gr.HTML(elem_id="download", html_template="", js_on_load=script("download"))
+        clock = gr.Timer(LOOK_S, active=False)
+        return cls(heading, transcript, growing, readings, status, upload, question, send, stop, meter, download, clock)
+
+    @property
+    def clickable(self) -> Sequence[gr.HTML]:
+        """The parts whose buttons tell what they do."""
+        return (self.heading, self.transcript, self.readings, self.status, self.upload)
 
     @property
     def parts(self) -> Sequence[Component]:
         """See Column."""
-        return (self.chat, self.status, self.cancel, self.send, self.stop)
+        shown = (self.heading, self.transcript, self.growing, self.readings, self.status, self.meter, self.download)
+        return (*shown, self.question, self.send, self.stop, self.clock)
 
     def updates(self, view: View) -> list[Any]:
         """See Column."""
-        values = [kept(view.chat), kept(view.status)]
-        if view.busy is None:
-            return [*values, gr.skip(), gr.skip(), gr.skip()]
-        answering = view.busy == "answering"
-        shown = (view.busy == "reading", not answering, answering)
-        return [*values, *(gr.update(visible=visible) for visible in shown)]
+        shown = (view.heading, view.transcript, view.growing, view.readings, view.status, view.meter, view.download)
+        busy = view.busy == "answering"
+        return [
+            *map(kept, shown),
+            kept(view.question),
+            gr.skip() if view.busy is None else gr.update(visible=not busy),
+            gr.skip() if view.busy is None else gr.update(visible=busy),
+            kept(view.live, lambda live: gr.Timer(active=live)),
+        ]
 
     def wire(self, desk: Desk, canvas: Canvas) -> None:
         """Which of the desk's methods each event calls."""
+        tab = [canvas.conversation, canvas.bot]
 
-        def add(files: list[str] | None, request: gr.Request) -> Iterator[list[Any]]:
-            yield from map(canvas.updates, desk.upload(user_of(request), files or []))
-
-        def ask(text: str, chosen: str, request: gr.Request) -> Iterator[list[Any]]:
-            for view in desk.ask(user_of(request), chosen, text):
-                yield [*canvas.updates(view), "" if chosen else text]
-
-        def choose(chosen: str, event: gr.SelectData, request: gr.Request) -> list[Any]:
-            index = event.index[0] if isinstance(event.index, list | tuple) else event.index
-            return canvas.updates(desk.proof.choose(user_of(request), chosen, int(index)))
-
-        def give_up(request: gr.Request) -> list[Any]:
-            return canvas.updates(desk.cancel(user_of(request)))
+        def ask(text: str, chosen: str, bot: str, request: gr.Request) -> Iterator[list[Any]]:
+            yield from canvas.stream(request, desk.ask(user_of(request), chosen, text, bot))
 
         def end(chosen: str, request: gr.Request) -> None:
             if chosen:
                 desk.stop(user_of(request), chosen)
 
-        uploaded = self.upload.upload(add, self.upload, canvas.parts, **FREE)
-        uploaded.then(lambda: None, None, self.upload, **PRIVATE)
-        self.cancel.click(give_up, None, canvas.parts, **FREE)
+        def weigh(text: str, chosen: str, request: gr.Request) -> str:
+            return desk.weigh(user_of(request), chosen, text).meter or ""
+
+        def look(chosen: str, seen: str, request: gr.Request) -> Iterator[list[Any]]:
+            yield from canvas.stream(request, [desk.news(user_of(request), chosen, seen)])
+
         for trigger in (self.question.submit, self.send.click):
-            trigger(ask, [self.question, canvas.conversation], [*canvas.parts, self.question], **FREE)
+            trigger(ask, [self.question, *tab], canvas.parts, **MANY)
+        typed = [self.question, canvas.conversation]
+        self.question.input(weigh, typed, self.meter, trigger_mode="always_last", **PRIVATE)
         self.stop.click(end, canvas.conversation, None, **FREE)
-        self.chat.select(choose, canvas.conversation, canvas.parts, **PRIVATE)
+        self.clock.tick(look, [canvas.conversation, canvas.seen], canvas.parts, **FREE)
+
+
+def _html(name: str, *scripts: str, value: str = "") -> gr.HTML:
+    return gr.HTML(value, elem_id=name, js_on_load=script(*scripts), apply_default_css=False)

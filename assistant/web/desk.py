@@ -2,160 +2,131 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-from collections.abc import Generator, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
-from assistant.reading import ReadDocument, ReadJob
+from assistant.errors import AssistantError
 from assistant.service import Service
-from assistant.web import proof_views, views
-from assistant.web.proof_desk import EXPECTED, ProofDesk
+from assistant.web import proof_views, start_view, views
+from assistant.web.arrivals import arrival
+from assistant.web.proof_desk import EXPECTED
+from assistant.web.question_desk import QuestionDesk
+from assistant.web.reading_view import left_out
+from assistant.web.reading_desk import ReadingDesk, discard, paste
 from assistant.web.view import View
+from ingest.tree.git_url import is_git_url
 
-_OWNERS = {
-    "waiting": "A person was asked to take over; the bot is silent until they hand it back.",
-    "human": "A person answers in this conversation; the bot is silent until they hand it back.",
-}
+SOON_S = 10.0  # who gave a file within another conversation waits so long for the new one to open by itself
+STALE = timedelta(days=1)  # what a server that was killed left of uploads goes after it
 
 
-class Desk:
+class Desk(QuestionDesk):
     """One service behind the page. The user's name comes from the login, never from the page's data."""
 
     def __init__(self, service: Service) -> None:
-        self.service = self._service = service
-        self.proof = ProofDesk(service)
-        self._reading: dict[str, ReadJob] = {}
+        super().__init__(service)
+        self.readings = ReadingDesk(service)
+        self._scratch = service.options.data_dir / "uploads-of-page"
+
+    def home(self, user: str) -> View:
+        """The page after loading: the latest conversation, or the empty start; and the readings that go on."""
+        latest = self._service.store.conversations(user, limit=1)
+        view = self.open(user, latest[0].id) if latest else self.fresh(user)
+        return replace(view, readings=self.readings.html(user))
+
+    def fresh(self, user: str, bot: str = "") -> View:
+        """An empty page, waiting for a document or, with a bot that reads histories, for a question."""
+        chosen = self._service.profiles.get(bot) or self.bots[0]
+        documents = sorted(self._service.store.documents(user), key=lambda each: each.created_at, reverse=True)
+        return View(
+            conversation="",
+            bot=chosen.name,
+            seen="",
+            conversations=self.list.html(user, ""),
+            heading="",
+            transcript=start_view.start(self.bots, chosen, documents),
+            growing="",
+            meter="",
+            sources=proof_views.sources(None),
+            viewer="",
+            outline="",
+            status="",
+            busy="",
+            live=False,
+        )
 
     # -- documents -----------------------------------------------------------------
 
-    def upload(self, user: str, paths: Sequence[str]) -> Iterator[View]:
-        """Reads uploaded files as one document and opens a conversation on it."""
-        yield View()
-        files = [Path(path) for path in paths]
-        if not files:
-            return
-        name = files[0].name if len(files) == 1 else f"{len(files)} files"
-        if self._reading.get(user) and self._reading[user].running:
-            _discard(files)
-            yield View(status=views.status("Another document is being read; wait for it or cancel it.", "error"))
-            return
-        job = self._reading[user] = self._service.reader.start(files)
-        try:
-            yield from self._watch(job, name)
-            document = job.result()
-            self._service.keep(document, job)
-            conversation = self._service.converse(user, document)
-            note = views.status(f"{document.held.document.name} is read. {self._receipt(document)} Ask your question.")
-            yield dataclasses.replace(self.open(user, conversation.id), status=note, busy="")
-        except EXPECTED as error:
-            yield View(status=views.status(str(error), "error"), busy="")
-        finally:
-            if not job.running:  # a page that was closed early leaves its files to the reading that goes on
-                _discard(files)
+    def files(self, user: str, bot: str, files: Sequence[Any]) -> Iterator[View]:
+        """Reads files that the browser sent, see arrival, as one document."""
+        yield from self._read(user, lambda: self._start_files(user, bot, files))
 
-    def cancel(self, user: str) -> View:
-        """Stops the reading that this user started."""
-        job = self._reading.get(user)
-        if job:
-            job.cancel()
-        return View(status=views.status("Cancelling …"))
+    def paste(self, user: str, bot: str, title: str, text: str) -> Iterator[View]:
+        """Reads pasted text."""
+        yield from self._read(user, lambda: self._start_paste(user, bot, title, text))
 
-    def _watch(self, job: ReadJob, name: str) -> Iterator[View]:
-        while not job.wait(0.2):
-            yield View(status=views.progress(job.state, name), busy="reading")
+    def clone(self, user: str, bot: str, url: str) -> Iterator[View]:
+        """Reads a repository by its https address."""
+        yield from self._read(user, lambda: self._start_clone(user, bot, url.strip()))
 
-    def _receipt(self, document: ReadDocument) -> str:
-        from assistant.coverage import coverage
+    def watch(self, user: str) -> Iterator[View]:
+        """The readings that go on, as they go on."""
+        for html in self.readings.watch(user):
+            yield View(readings=html)
 
-        tokens = len(document.encoded.token_ids)
-        return coverage(document.held.document, tokens, tokens).sentence()
+    def settle(self, user: str, conversation_id: str, reading_id: str = "") -> View:
+        """Opens what was just read, if the user waits for it or asks for it."""
+        done = self.readings.take(user, reading_id, within_s=None if reading_id or not conversation_id else SOON_S)
+        if done is None:
+            return View(readings=self.readings.html(user))
+        note = views.status(f"{done.name} is read. {done.note} Ask your question.", more=left_out(done.left_out))
+        return replace(self.open(user, done.conversation), status=note, readings=self.readings.html(user))
 
-    # -- conversations ---------------------------------------------------------------
-
-    def home(self, user: str) -> View:
-        """The page after loading: the latest conversation, or the empty start."""
-        latest = self._service.store.conversations(user, limit=1)
-        return self.open(user, latest[0].id) if latest else self.fresh(user)
-
-    def fresh(self, user: str) -> View:
-        """An empty conversation, waiting for a document."""
-        return View("", self._list(user, ""), [], proof_views.sources(None), "", "", "")
-
-    def open(self, user: str, conversation_id: str) -> View:
-        """A conversation as it was left. Its document is opened in the background, so that asking is fast."""
+    def document(self, user: str, document_id: str, bot: str, *, new: bool) -> View:
+        """The latest conversation about a document, or a new one."""
         store = self._service.store
-        messages = store.messages(user, conversation_id)
-        conversation = store.conversation(user, conversation_id)
-        if conversation.document_ids:
-            self._service.opened(conversation.document_ids[0], conversation.bot)
-        answers = [message for message in messages if message.answer]
-        last = answers[-1] if answers else None
-        sheet = self.proof.sheet(user, conversation_id, last)
-        listed = self._list(user, conversation_id)
-        status = views.status(_OWNERS[conversation.state]) if conversation.state in _OWNERS else ""
-        return View(conversation_id, listed, views.chat(messages), proof_views.sources(last), sheet, status, "")
+        record = store.document(user, document_id)
+        if not new:
+            for conversation in store.conversations(user, limit=200):
+                if document_id in conversation.document_ids:
+                    return self.open(user, conversation.id)
+        return self.open(user, store.create_conversation(user, bot, record.name, (document_id,)).id)
 
-    def _list(self, user: str, chosen: str) -> str:
-        return views.conversation_list(self._service.store.conversations(user), chosen)
-
-    # -- questions -------------------------------------------------------------------
-
-    def ask(self, user: str, conversation_id: str, question: str) -> Iterator[View]:
-        """Streams an answer into the chat."""
-        if not conversation_id:
-            yield View(status=views.status("Add a document first; then ask about it.", "error"), busy="")
-            return
+    def _read(self, user: str, start: Callable[[], object]) -> Iterator[View]:
         try:
-            shown = views.chat(self._service.store.messages(user, conversation_id))
-            if question.strip():
-                shown.append({"role": "user", "content": views.plain(question)})
-            yield View(chat=shown, status="", busy="answering")
-            document = yield from self._document(user, conversation_id)
-            conversation = self._service.store.conversation(user, conversation_id)
-            job = self._service.chat_of(conversation).start(user, conversation_id, question, document)
-            text = ""
-            while not job.wait(0.08):
-                if job.text != text:
-                    text = job.text
-                    yield View(chat=[*shown, {"role": "assistant", "content": views.plain(text)}])
-            view = self.open(user, conversation_id)
-            yield dataclasses.replace(view, status=views.status(job.error, "error")) if job.error else view
+            start()
         except EXPECTED as error:
-            yield View(status=views.status(str(error), "error"), busy="")
+            yield View(status=views.status(str(error), "error"))
+            return
+        yield View(status="")
+        yield from self.watch(user)
 
-    def stop(self, user: str, conversation_id: str) -> None:
-        """Ends the answer that grows in this conversation; what was said stays."""
-        conversation = self._service.store.conversation(user, conversation_id)  # whoever sees it may stop it
-        job = self._service.chat_of(conversation).job(conversation_id)
-        if job:
-            job.stop()
+    def _start_files(self, user: str, bot: str, files: Sequence[Any]) -> None:
+        self._sweep()
+        arrived = arrival(files, self._scratch)
+        self.readings.start(user, bot, arrived.sources, arrived.name, arrived.room)
 
-    def follow(self, user: str, conversation_id: str) -> Iterator[View]:
-        """Shows an answer that was already growing when the page was loaded."""
-        yield View()  # a generator that yields nothing would empty the page
+    def _start_paste(self, user: str, bot: str, title: str, text: str) -> None:
+        self._scratch.mkdir(parents=True, exist_ok=True)
+        room = Path(tempfile.mkdtemp(prefix="paste-", dir=self._scratch))
         try:
-            conversation = self._service.store.conversation(user, conversation_id)
-            job = self._service.chat_of(conversation).job(conversation_id)
-        except EXPECTED:  # an empty page, somebody else's conversation, a bot that is no more
-            return
-        if job is None:
-            return
-        shown = views.chat(self._service.store.messages(user, conversation_id)[:-1])
-        while not job.wait(0.2):
-            yield View(chat=[*shown, {"role": "assistant", "content": views.plain(job.text)}], busy="answering")
-        yield self.open(user, conversation_id)
+            path = paste(room, title, text, self._service.options.limits.max_file_bytes)
+        except EXPECTED:
+            room.rmdir()
+            raise
+        self.readings.start(user, bot, [path], path.stem, room)
 
-    def _document(self, user: str, conversation_id: str) -> Generator[View, None, ReadDocument]:
-        """The conversation's document, opened again after a restart; a generator that returns it."""
-        conversation = self._service.store.conversation(user, conversation_id)
-        job = self._service.reading(conversation)
-        yield from self._watch(job, conversation.title)
-        return job.result()
+    def _start_clone(self, user: str, bot: str, url: str) -> None:
+        if not is_git_url(url):
+            raise AssistantError("Give the address of a repository as https://host/owner/name.")
+        self.readings.start(user, bot, [url], url.removeprefix("https://"))
 
-
-def _discard(files: Sequence[Path]) -> None:
-    """Deletes uploaded files: the library has its own copies."""
-    for file in files:
-        with contextlib.suppress(OSError):
-            file.unlink()
+    def _sweep(self) -> None:
+        """Deletes what a killed server left of uploads."""
+        for each in self._scratch.iterdir() if self._scratch.exists() else ():
+            if datetime.now(UTC) - datetime.fromtimestamp(each.stat().st_mtime, UTC) > STALE:
+                discard(each)

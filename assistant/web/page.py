@@ -3,67 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import gradio as gr
 
-from assistant.profiles import Profile
 from assistant.web.chat_column import ChatColumn
-from assistant.web.column import FREE, PRIVATE, Canvas
+from assistant.web.clicks import Clicks, Place
+from assistant.web.column import FREE, MANY, PRIVATE, Canvas, script
 from assistant.web.desk import Desk
-from assistant.web.live import keep_live
+from assistant.web.header_view import Link, header, no_links
 from assistant.web.proof_column import ProofColumn
 from assistant.web.sidebar import Sidebar
 from assistant.web.visitor import user_of
 
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A place in the header: another route of ours, or, without an address, a plain word such as the user's name."""
-
-    text: str
-    address: str = ""
+_ZONE = "() => Intl.DateTimeFormat().resolvedOptions().timeZone"
 
 
-def no_links(user: str) -> Sequence[Link]:
-    """A header without links."""
-    return ()
-
-
-def build(desk: Desk, profile: Profile, links: Callable[[str], Sequence[Link]] = no_links) -> gr.Blocks:
+def build(desk: Desk, links: Callable[[str], Sequence[Link]] = no_links) -> gr.Blocks:
     """The whole page. `links` says what the header shows to a user."""
     with gr.Blocks(title="Unabridged", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)) as page:
-        header = gr.HTML(elem_id="header")
-        with gr.Row():
+        head = gr.HTML(header(()), elem_id="header", apply_default_css=False)
+        with gr.Row(elem_id="columns"):
             sidebar = Sidebar.build()
-            chat = ChatColumn.build(profile)
+            chat = ChatColumn.build()
             proof = ProofColumn.build()
-        canvas = Canvas(gr.State(""), (sidebar, chat, proof))
+        gr.HTML(elem_id="scripts", html_template="", js_on_load=script("page"))  # behind what it looks for
+        zone = gr.Textbox(visible=False)
+        canvas = Canvas(gr.State(""), gr.State(""), gr.State(""), (sidebar, chat, proof))
+        clicks = Clicks(desk)
 
-        def load(request: gr.Request) -> list[Any]:
+        def load(told: str, request: gr.Request) -> Iterator[list[Any]]:
             user = user_of(request)
-            return [header_html(links(user)), *canvas.updates(desk.home(user))]
+            desk.list.arrive(user, told or "")
+            for updates in canvas.stream(request, [desk.home(user)]):
+                yield [header(links(user)), *updates]
 
         def follow(chosen: str, request: gr.Request) -> Iterator[list[Any]]:
-            yield from map(canvas.updates, desk.follow(user_of(request), chosen))
+            yield from canvas.stream(request, desk.follow(user_of(request), chosen))
 
-        loaded = page.load(load, None, [header, *canvas.parts], **PRIVATE)
+        def watch(request: gr.Request) -> Iterator[list[Any]]:
+            yield from canvas.stream(request, desk.watch(user_of(request)))
+
+        def click(chosen: str, bot: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+            place = Place(user_of(request), chosen, bot)
+            yield from canvas.stream(request, clicks.do(place, event._data or {}))
+
+        loaded = page.load(load, zone, [head, *canvas.parts], js=_ZONE, **PRIVATE)
         loaded.then(follow, canvas.conversation, canvas.parts, **FREE)
+        loaded.then(watch, None, canvas.parts, **FREE)
+        for part in (sidebar.conversations, *chat.clickable):
+            part.click(click, [canvas.conversation, canvas.bot], canvas.parts, **MANY)
         sidebar.wire(desk, canvas)
         chat.wire(desk, canvas)
         proof.wire(desk.proof, canvas)
-        keep_live(desk, canvas)
     return page
-
-
-def header_html(links: Sequence[Link]) -> str:
-    """The links of the header as a navigation, or nothing."""
-    shown = (
-        f'<a href="{escape(link.address)}">{escape(link.text)}</a>'
-        if link.address
-        else f"<span>{escape(link.text)}</span>"
-        for link in links
-    )
-    return f'<nav aria-label="Places">{"".join(shown)}</nav>' if links else ""

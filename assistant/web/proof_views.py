@@ -1,95 +1,60 @@
-"""HTML of the proof beside an answer, from plain values. Every text of documents and models is escaped here."""
+"""HTML of an answer's citations, from plain values. Every text of documents and models is escaped here."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 
 from assistant.listing import place
+from assistant.receipts import proofs
 from ingest import Document
 from storage import CitationRecord, Message
 
-AROUND = 40  # lines shown before and after a citation in a file without pages
+NOTHING_YET = '<p class="empty">Sources of an answer appear here.</p>'
+_KINDS = {
+    "quote": "quoted literally",
+    "evidence": "holds what the answer says; read by the model while answering",
+}
 
 
-def sources(message: Message | None) -> str:
-    """The citations of one answer as buttons that open their place."""
+def sources(message: Message | None, document: Document | None = None, opened: int = 0) -> str:
+    """The citations of one answer as buttons that open their place; `opened`: the one that the viewer shows.
+
+    With the `document`, each says under which headers it stands.
+    """
     if message is None or message.answer is None:
-        return '<p class="empty">Sources of an answer appear here.</p>'
-    files = message.answer.files
-    if not message.answer.citations:
+        return NOTHING_YET
+    record = message.answer
+    if not record.citations:
         return '<p class="empty">This answer has no proven source.</p>'
-    rows = (
-        f'<button type="button" class="citation" data-message="{message.id}" data-number="{item.number}">'
-        f"<b>[{item.number}] {escape(place(item, files=files))}</b><span>{escape(_short(item.quote))}</span>"
-        f"<small>{_kind(item)}</small></button>"
-        for item in message.answer.citations
+    count = len(proofs(record))
+    rows = [_row(message, item, document, opened) for item in record.citations]
+    beside = f"<h4>Beside the answer</h4>{''.join(rows[count:])}" if rows[count:] else ""
+    return f'<div role="group" aria-label="Sources">{"".join(rows[:count])}{beside}</div>'
+
+
+def _row(message: Message, item: CitationRecord, document: Document | None, opened: int) -> str:
+    files = message.answer.files if message.answer else 1
+    shown = "true" if item.number == opened else "false"
+    trail = _trail(item, document)
+    where = place(replace(item, section="") if trail else item, files=files)
+    return (
+        f'<button type="button" class="citation" data-message="{message.id}" data-number="{item.number}" '
+        f'aria-pressed="{shown}"><b class="number">{item.number}</b>'
+        f'<span class="where">{escape(where)}</span>{trail}'
+        f"<q>{escape(_short(item.quote))}</q><small>{escape(_KINDS.get(item.kind, item.kind))}</small></button>"
     )
-    return f'<div aria-label="Sources">{"".join(rows)}</div>'
 
 
-def viewer(document: Document, citation: CitationRecord) -> str:
-    """The cited page, or the lines around it, with the quote highlighted."""
-    return _sheet(document, citation.start, (citation.start, citation.end))
-
-
-def page_view(document: Document, page: int) -> str:
-    """One page without a highlight."""
-    span = next(span for span in document.spans if span.page == page)
-    return _sheet(document, span.start, None)
-
-
-def _sheet(document: Document, offset: int, mark: tuple[int, int] | None) -> str:
-    span = document.span_at(offset)
-    start, end = (span.start, span.end) if span.page else _lines_around(document, offset)
-    if mark is None:
-        body = escape(document.text[start:end])
-    else:
-        low, high = max(start, mark[0]), min(end, mark[1])
-        before, cited, after = document.text[start:low], document.text[low:high], document.text[high:end]
-        body = f'{escape(before)}<mark tabindex="-1">{escape(cited)}</mark>{escape(after)}'
-    head = _head(document, offset)
-    return f'<section class="sheet"><header>{head}</header><div class="page">{body.strip()}</div></section>'
-
-
-def _head(document: Document, offset: int) -> str:
-    span = document.span_at(offset)
-    if span.page is None:
-        return f"{escape(span.path)} · line {document.line_of(offset)}"
-    label = f" (printed {escape(span.page_label)})" if span.page_label and span.page_label != str(span.page) else ""
-    pages = [item.page for item in document.spans if item.path == span.path and item.page]
-
-    def turn(to: int, sign: str, name: str) -> str:
-        off = "" if to in pages else " disabled"
-        return f'<button type="button" class="turn" data-page="{to}" aria-label="{name} page"{off}>{sign}</button>'
-
-    title = f"{escape(span.path)} · page {span.page} of {document.report.pages}{label}"
-    if len({item.path for item in document.spans}) > 1:
-        return title  # page numbers repeat over several files, so pages are reached by citation only
-    return f"{turn(span.page - 1, '‹', 'Previous')} {title} {turn(span.page + 1, '›', 'Next')}"
-
-
-def _lines_around(document: Document, offset: int) -> tuple[int, int]:
-    """AROUND lines before and after, of the same file."""
-    text, path = document.text, document.span_at(offset).path
-    start = end = offset
-    for _ in range(AROUND + 1):
-        start = text.rfind("\n", 0, start)
-        if start < 0 or document.span_at(start).path != path:
-            break
-    for _ in range(AROUND + 1):
-        if end >= len(text) or document.span_at(end).path != path:
-            break
-        end = text.find("\n", end) + 1 or len(text)
-    return start + 1, end
+def _trail(item: CitationRecord, document: Document | None) -> str:
+    """The headers above the place, outermost first; only where there is more than the one that `place` names."""
+    if document is None or item.conversation_id is not None or item.start >= len(document.text):
+        return ""
+    path = document.section_path(item.start)
+    if len(path) < 2:
+        return ""
+    return f'<span class="trail">{" › ".join(escape(section.title) for section in path)}</span>'
 
 
 def _short(text: str, longest: int = 220) -> str:
     return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " …"
-
-
-def _kind(citation: CitationRecord) -> str:
-    return (
-        "quoted literally"
-        if citation.kind == "quote"
-        else "holds what the answer says; read by the model while answering"
-    )

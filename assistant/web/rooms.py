@@ -1,4 +1,4 @@
-"""The pages beside the chat: the agents' inbox and the signals, each mounted under its own path."""
+"""The pages beside the chat: comparisons, the agents' inbox and the signals, each mounted under its own path."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import gradio as gr
 from fastapi import FastAPI
 
 from assistant.service import Service
+from assistant.web.compare_desk import CompareDesk
+from assistant.web.compare_page import build_compare
 from assistant.web.inbox import Inbox
 from assistant.web.inbox_page import build_inbox
 from assistant.web.signals_page import SignalsDesk, build_signals
@@ -24,7 +26,12 @@ def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
     """
     store, options = service.store, service.options
     signals = SignalsDesk(store, options.thresholds, options.second_look)
-    for path, page in (("/inbox", build_inbox(Inbox(store))), ("/signals", build_signals(signals))):
+    rooms = (
+        ("/compare", build_compare(CompareDesk(service))),
+        ("/inbox", build_inbox(Inbox(store))),
+        ("/signals", build_signals(signals)),
+    )
+    for path, page in rooms:
         page.queue(max_size=64)
         gr.mount_gradio_app(
             app,
@@ -36,6 +43,6 @@ def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
             ssr_mode=False,
             footer_links=[],
             theme=gr.themes.Base(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-            css=(_HERE / "rooms.css").read_text("utf-8"),
+            css="".join((_HERE / name).read_text("utf-8") for name in ("rooms.css", "compare.css")),
             **auth,
         )

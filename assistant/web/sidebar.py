@@ -1,4 +1,4 @@
-"""The left column: a new conversation, and the ones there are."""
+"""The left column: a new conversation, the search, and the conversations there are."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 from gradio.components import Component
 
-from assistant.web.column import CLICKS, FREE, PRIVATE, Canvas, kept
+from assistant.web.column import PRIVATE, Canvas, kept, script
 from assistant.web.desk import Desk
 from assistant.web.view import View
 from assistant.web.visitor import user_of
@@ -20,16 +20,25 @@ class Sidebar:
     """The components of the left column."""
 
     fresh: gr.Button
+    search: gr.Textbox
     conversations: gr.HTML
 
     @classmethod
     def build(cls) -> Sidebar:
         """Draws the column."""
         with gr.Column(scale=2, elem_id="sidebar"):
-            gr.Markdown("## Unabridged\nReads the whole document.")
             return cls(
-                fresh=gr.Button("New conversation", elem_id="new"),
-                conversations=gr.HTML(elem_id="conversations", js_on_load=CLICKS),
+                fresh=gr.Button("New conversation", elem_id="new", size="sm"),
+                search=gr.Textbox(
+                    label="Search in conversations and documents",
+                    show_label=False,
+                    container=False,
+                    placeholder="Search  (Ctrl K)",
+                    elem_id="search",
+                    max_lines=1,
+                    max_length=500,
+                ),
+                conversations=gr.HTML(elem_id="conversations", js_on_load=script("actions"), apply_default_css=False),
             )
 
     @property
@@ -44,15 +53,12 @@ class Sidebar:
     def wire(self, desk: Desk, canvas: Canvas) -> None:
         """Which of the desk's methods each event calls."""
 
-        def pick(event: gr.EventData, request: gr.Request) -> list[Any]:
-            return canvas.updates(desk.open(user_of(request), str(event._data["id"])))
+        def empty(bot: str, request: gr.Request) -> Any:
+            yield from canvas.stream(request, [desk.fresh(user_of(request), bot)])
 
-        def empty(request: gr.Request) -> list[Any]:
-            return canvas.updates(desk.fresh(user_of(request)))
+        def search(words: str, chosen: str, request: gr.Request) -> str:
+            return desk.list.search(user_of(request), words, chosen)
 
-        def follow(chosen: str, request: gr.Request) -> Any:
-            yield from map(canvas.updates, desk.follow(user_of(request), chosen))
-
-        self.fresh.click(empty, None, canvas.parts, **PRIVATE)
-        picked = self.conversations.click(pick, None, canvas.parts, **PRIVATE)
-        picked.then(follow, canvas.conversation, canvas.parts, **FREE)
+        self.fresh.click(empty, canvas.bot, canvas.parts, **PRIVATE)
+        inputs = [self.search, canvas.conversation]
+        self.search.input(search, inputs, self.conversations, trigger_mode="always_last", **PRIVATE)

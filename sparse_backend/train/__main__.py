@@ -1,4 +1,4 @@
-"""python -m sparse_backend.train collect | base | show | smoke | train | evaluate | adapter: see docs/reader.md."""
+"""python -m sparse_backend.train collect | base | show | teacher | smoke | train | evaluate | adapter."""
 
 from __future__ import annotations
 
@@ -64,6 +64,16 @@ def main() -> None:
     evaluate.add_argument("--repeat-heads", action="store_true")
     evaluate.set_defaults(run=commands.evaluate)
 
+    teacher = steps.add_parser("teacher", help="a larger model writes questions about the corpus")
+    teacher.add_argument("--corpus", type=Path, nargs="+", required=True, help=".jsonl.xz, or its parts in order")
+    teacher.add_argument("--model", type=Path, required=True, help="folder of an instruct model, never shipped")
+    teacher.add_argument("--out", type=Path, required=True, help=".jsonl that questions are appended to")
+    teacher.add_argument("--seconds", type=float, default=200.0)
+    teacher.add_argument("--batch", type=int, default=512)
+    teacher.add_argument("--device", default="cuda")
+    teacher.add_argument("--seed", type=int, default=1)
+    teacher.set_defaults(run=commands.teacher)
+
     adapter = steps.add_parser("adapter", help="trained weights -> difference files")
     adapter.add_argument("--base", type=Path, required=True)
     adapter.add_argument("--state", type=Path, required=True)
@@ -79,6 +89,7 @@ def main() -> None:
 def _common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base", type=Path, required=True, help="folder of the embedded model")
     parser.add_argument("--corpus", type=Path, nargs="+", required=True, help=".jsonl.xz, or its parts in order")
+    parser.add_argument("--taught", type=Path, nargs="+", default=[], help="a teacher's questions, or their parts")
     parser.add_argument("--seed", type=int, default=1)
 
 

@@ -126,6 +126,20 @@ def evaluate(options: argparse.Namespace) -> None:
     )
 
 
+def teacher(options: argparse.Namespace) -> None:
+    """Lets a larger model write questions about passages of the corpus, and keeps those that it answers back."""
+    from sparse_backend.train.teacher import teach
+    from sparse_backend.train.teacher_model import TeacherModel
+
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    say = _log(options.out.parent, "teacher")
+    corpus = Corpus.load(*options.corpus)
+    begin = time.monotonic()
+    model = TeacherModel(options.model, options.device)
+    say({"loaded_s": round(time.monotonic() - begin, 1), "prose": len(corpus.prose)})
+    teach(model, corpus, options.out, seconds=options.seconds, batch=options.batch, seed=options.seed, say=say)
+
+
 def adapter(options: argparse.Namespace) -> None:
     """Writes the difference between a training state and the base model."""
     state = load_file(options.state / "state.safetensors")
@@ -148,7 +162,8 @@ def weights_of(folder: Path) -> dict[str, torch.Tensor]:
 
 def _mix(options: argparse.Namespace, tokens: int) -> Mix:
     near, far = shapes(tokens)
-    return Mix(Corpus.load(*options.corpus), Encoding(options.base), near, far, options.seed)
+    corpus = Corpus.load(*options.corpus, taught=tuple(options.taught))
+    return Mix(corpus, Encoding(options.base), near, far, options.seed)
 
 
 def _trainer(options: argparse.Namespace, reader: Reader) -> training.Trainer:

@@ -26,10 +26,12 @@ PAD = -1
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """One question with its answer behind a document: token ids, and which of them are learnt."""
+    """One question with its answer behind a document: token ids, which of them are learnt, and how much each counts."""
 
     ids: Ints
     learnt: NDArray[np.bool_]
+    weights: NDArray[np.float32] | None = None
+    """Of all tokens; None: 1 for every token that is learnt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class Row:
     Per token: `ids`, `place` (position of its rotation), `doc` (PAD where empty), `tail` (0 in a document),
     `far`, `windows` [2, T], `bank_place` [2, T] (position of the query towards the bank).
     Per extra key: `source` (index in the row), `key_doc` (PAD where empty), `key_place`; the bank first.
-    `label_at`, `label`: which token predicts what (PAD where empty).
+    `label_at`, `label`: which token predicts what (PAD where empty); `weight` (float32): how much it counts.
     """
 
     shape: RowShape
@@ -94,6 +96,7 @@ class Row:
     key_place: Ints
     label_at: Ints
     label: Ints
+    weight: NDArray[np.float32]
     starts: Ints
     """Where each document begins."""
 
@@ -109,9 +112,11 @@ class Packer:
         self._doc = np.full(t, PAD, np.int32)
         self._windows, self._bank_place = np.zeros((2, t), np.int32), np.zeros((2, t), np.int32)
         self._windows[0], self._windows[1] = WINDOWS[0], WINDOWS[1]
-        self._source, self._key_place = np.zeros(extra, np.int32), np.zeros(extra, np.int32)
+        # empty places point at different tokens: a thousand gradients added up at one address are slow
+        self._source, self._key_place = np.arange(extra, dtype=np.int32) % t, np.zeros(extra, np.int32)
         self._key_doc = np.full(extra, PAD, np.int32)
         self._label_at, self._label = np.zeros(shape.labels, np.int32), np.full(shape.labels, PAD, np.int32)
+        self._weight = np.zeros(shape.labels, np.float32)
         self._used = self._bank = self._selected = self._labels = self._tails = 0
         self._starts: list[int] = []
 
@@ -119,6 +124,11 @@ class Packer:
     def room(self) -> int:
         """Tokens still free."""
         return self.shape.tokens - self._used
+
+    @property
+    def labels_left(self) -> int:
+        """Learnt tokens that still fit."""
+        return self.shape.labels - self._labels
 
     def add(self, example: Example) -> bool:
         """Whether the example fitted; nothing is changed when it did not."""
@@ -152,6 +162,7 @@ class Packer:
             self._key_place,
             self._label_at,
             self._label,
+            self._weight,
             np.array(self._starts, np.int32),
         )
 
@@ -187,6 +198,7 @@ class Packer:
         learnt = np.flatnonzero(tail.learnt)
         to = slice(self._labels, self._labels + len(learnt))
         self._label_at[to], self._label[to] = start + learnt - 1, tail.ids[learnt]
+        self._weight[to] = 1.0 if tail.weights is None else tail.weights[learnt]
         self._labels += len(learnt)
         self._used += n
 

@@ -71,21 +71,23 @@ class Trainer:
         )
 
     def loss(self, row: Row, states: Any) -> tuple[Tensor, int]:
-        """Mean cross entropy of the learnt tokens of a row, and how many there are."""
+        """Weighted mean cross entropy of the learnt tokens of a row, and how many there are."""
         ids = torch.as_tensor(row.ids).long().to(self._device, non_blocking=True)
         turns = Turns.of(row, self.reader.sizes, self._device)
         hidden = self.reader(ids, turns, self._masks(row, self._device, states), self._layer)
         kept = row.label != PAD
         at = torch.as_tensor(row.label_at[kept]).long().to(self._device)
         wanted = torch.as_tensor(row.label[kept]).long().to(self._device)
+        weight = torch.as_tensor(row.weight[kept]).to(self._device)
         total = torch.zeros((), device=self._device)
         for low in range(0, len(at), CHUNK):
-            part = hidden[at[low : low + CHUNK]]
-            total = total + checkpoint(self._chunk, part, wanted[low : low + CHUNK], use_reentrant=False)
-        return total / max(1, len(at)), len(at)
+            part, to = hidden[at[low : low + CHUNK]], slice(low, low + CHUNK)
+            total = total + checkpoint(self._chunk, part, wanted[to], weight[to], use_reentrant=False)
+        return total / max(1.0, float(row.weight[kept].sum())), len(at)
 
-    def _chunk(self, hidden: Tensor, wanted: Tensor) -> Tensor:
-        return F.cross_entropy(self.reader.logits(hidden).float(), wanted, reduction="sum")
+    def _chunk(self, hidden: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
+        losses = F.cross_entropy(self.reader.logits(hidden).float(), wanted, reduction="none")
+        return (losses * weight).sum()
 
     def step(self, row: Row, states: Any, seconds: float) -> tuple[Tensor, int]:
         """One update; the loss stays on the device."""

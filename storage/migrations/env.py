@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from storage import schema_people, schema_support  # noqa: F401  (their tables belong to the metadata)
+from storage import schema_logins, schema_people, schema_support  # noqa: F401  (their tables belong to the metadata)
 from storage.migrate import in_models
 from storage.schema import Base
 

@@ -74,7 +74,7 @@ def serve(data: Path, port: int) -> None:
     service = service_in(data)
     service.store.accounts.appoint(CUSTOMER, "agent")
     print(waiting(service, data), flush=True)
-    Server(application(service, ApiOptions(open_user=CUSTOMER), []), "127.0.0.1", port).run()
+    Server(application(service, ApiOptions(open_user=CUSTOMER)), "127.0.0.1", port).run()
     service.close()
 
 

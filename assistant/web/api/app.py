@@ -13,11 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from assistant.service import Service
+from assistant.web.accounts.routes import add_accounts
 from assistant.web.api import bots, completions, conversations, files, operations
 from assistant.web.api.bodies import Bodies
 from assistant.web.api.gate import Gate
 from assistant.web.api.journal import Journal
 from assistant.web.api.options import ApiOptions
+from assistant.web.api.page_guard import PageGuard
+from assistant.web.api.policy import Policy
 from assistant.web.api.problems import EXPECTED, Problem, problem_of
 from assistant.web.api.state import ApiState
 from assistant.web.api.wire import ProblemObject
@@ -54,13 +57,23 @@ def build_api(service: Service, options: ApiOptions) -> FastAPI:
     for module in (completions, files, conversations, bots):
         app.include_router(module.router, dependencies=known, responses=_ERRORS)
     app.include_router(operations.router)
+    if options.open_user is None:
+        add_accounts(app, state.entrance, options)
     app.add_api_route("/v1/{rest:path}", _nothing, methods=_METHODS, include_in_schema=False)  # not the page's
     for kind in (*EXPECTED, Problem):
         app.add_exception_handler(kind, _refuse)
     app.add_exception_handler(HTTPException, _refuse_http)
     app.add_exception_handler(RequestValidationError, _refuse_fields)
+    app.add_middleware(PageGuard)
+    app.add_middleware(Policy)
     app.add_middleware(Bodies, most=options.most_bytes, grace_s=options.upload_grace_s, rate=options.min_upload_rate)
-    app.add_middleware(Gate, people=state.people, requests=state.requests, wrong_keys=state.wrong_keys)
+    app.add_middleware(
+        Gate,
+        people=state.people,
+        requests=state.requests,
+        wrong_keys=state.wrong_keys,
+        public_url=options.public_url,
+    )
     app.add_middleware(Journal, metrics=state.metrics)  # added last, so it is the outermost
     return app
 

@@ -10,8 +10,6 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from assistant.web.api.gate import guarded
-
 
 class Bodies:
     """Ends a request with 413 when its body exceeds what `most` allows for its path, in bytes, whatever it declares;
@@ -23,7 +21,7 @@ class Bodies:
         self._most, self._grace_s, self._rate = most, grace_s, rate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not guarded(scope["path"]):
+        if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
         most = self._most(scope["path"])

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.concurrency import run_in_threadpool
 
+from assistant.history import reads_history
 from assistant.service import Service
 from assistant.web.api.asked import Asked, understand
 from assistant.web.api.chat_wire import ChatRequest
@@ -108,7 +109,7 @@ def _end(exchange: Exchange, reply: Reply, *, usage: bool) -> list[str]:
 
 
 def document_id_of(state: ApiState, user: str, asked: Asked) -> str:
-    """The document that is asked about; inline files are kept like those of /v1/files."""
+    """The document that is asked about, "" for the user's history; inline files are kept like those of /v1/files."""
     store = state.service.store
     if asked.conversation is not None:
         conversation = store.conversation(user, asked.conversation)
@@ -116,9 +117,11 @@ def document_id_of(state: ApiState, user: str, asked: Asked) -> str:
             raise Problem(404, "There is no such conversation.", "not_found", "conversation")
         if conversation.bot != asked.bot:
             raise Problem(400, f"The bot “{conversation.bot}” answers in this conversation.", "invalid_value", "model")
-        if not conversation.document_ids:
+        if conversation.document_ids:
+            return conversation.document_ids[0]
+        if not reads_history(state.service.bot(conversation.bot).profile):
             raise Problem(400, "This conversation has no document; start a new one.", "no_document", "conversation")
-        return conversation.document_ids[0]
+        return ""
     if asked.files:
         files = [(each.name, io.BytesIO(each.content)) for each in asked.files]
         return state.uploads.add(user, asked.bot, files)

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from assistant.chat import AnswerJob
 from assistant.errors import BusyError
 from assistant.prompt import Turn
-from assistant.reading import ReadDocument, ReadState
+from assistant.reading import ReadDocument, ReadJob, ReadState
 from assistant.web.api.asked import Asked
 from assistant.web.api.journal import failure
 from assistant.web.api.problems import Problem, problem_of
@@ -24,7 +24,7 @@ _POLL = 0.05  # seconds between two looks at a reading
 
 
 class Exchange:
-    """Reads the document if need be, finds or opens the conversation, asks, and follows the answer.
+    """Reads the document, or for "" the user's history, finds or opens the conversation, asks, follows the answer.
 
     `reading` is set while the document is read; `job` once the answer grows; `stored` instead of it when the same
     request, by its `key`, was answered before; `problem` when something failed; `over` at the end.
@@ -94,7 +94,9 @@ class Exchange:
     # -- the document -----------------------------------------------------------------
 
     async def _document(self) -> tuple[ReadDocument, int]:
-        """The document, read, and how many of its tokens were read for this question."""
+        """The document or history, read, and how many of its tokens were read for this question."""
+        if not self.document_id:
+            return await self._history()
         upload = self._state.uploads.find(self._user, self.document_id)
         while upload and not upload.ended.is_set():
             self._progress(upload.state)
@@ -103,7 +105,17 @@ class Exchange:
             raise Problem(422, upload.ticket.error, "unreadable_file", "messages")
         await run_in_threadpool(self._state.service.store.document, self._user, self.document_id)
         fresh = upload is not None or not self._served.is_open(self.document_id)
-        job = self._served.opened(self.document_id)
+        return await self._followed(self._served.opened(self.document_id), fresh=fresh)
+
+    async def _history(self) -> tuple[ReadDocument, int]:
+        """All sessions of the user, read."""
+        assert self.asked.conversation is not None
+        service = self._state.service
+        conversation = await run_in_threadpool(service.store.conversation, self._user, self.asked.conversation)
+        return await self._followed(await run_in_threadpool(service.reading, conversation), fresh=True)
+
+    async def _followed(self, job: ReadJob, *, fresh: bool) -> tuple[ReadDocument, int]:
+        """What a job reads, told as it goes on."""
         while job.running:
             self._progress(job.state)
             await asyncio.sleep(_POLL)

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from assistant.web.api.gate import OPEN, guarded
 from assistant.web.api.metrics import Metrics
+from assistant.web.api.policy import policy
 from assistant.web.api.problems import Problem
 
 logger = logging.getLogger("unabridged.http")
@@ -23,10 +24,11 @@ _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "SAMEORIGIN",
+    "X-Frame-Options": "DENY",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_PAGE_HEADERS = {"Content-Security-Policy": policy(), "Cross-Origin-Resource-Policy": "same-origin"}
 _API_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Cache-Control": "no-store",
@@ -103,5 +105,5 @@ def log_as_json(level: int = logging.INFO) -> None:
 def _add_headers(headers: MutableHeaders, path: str, request_id: str) -> None:
     headers["X-Request-ID"] = request_id
     ours = guarded(path) or path in OPEN
-    for name, value in (_HEADERS | (_API_HEADERS if ours else {})).items():
+    for name, value in (_HEADERS | (_API_HEADERS if ours else _PAGE_HEADERS)).items():
         headers.setdefault(name, value)

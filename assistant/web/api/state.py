@@ -8,6 +8,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from assistant.entrance import Entrance
 from assistant.service import Service
 from assistant.web.api.histories import Histories
 from assistant.web.api.metrics import Metrics
@@ -25,6 +26,7 @@ class ApiState:
     options: ApiOptions
     metrics: Metrics
     people: People
+    entrance: Entrance
     uploads: Uploads
     requests: Rate
     wrong_keys: Rate
@@ -38,12 +40,14 @@ class ApiState:
     def of(cls, service: Service, options: ApiOptions) -> ApiState:
         """Everything for one service."""
         metrics = Metrics()
+        entrance = Entrance(service.store, options.entrance)
         service.observers.add(metrics)
         state = cls(
             service=service,
             options=options,
             metrics=metrics,
-            people=People(service.store, options.open_user),
+            people=People(service.store, options.open_user, entrance),
+            entrance=entrance,
             uploads=Uploads(service, readers=options.readers, at_once=options.uploads_at_once),
             requests=Rate(options.requests_per_minute, "requests"),
             wrong_keys=Rate(options.wrong_keys_per_minute, "wrong keys"),

@@ -56,6 +56,14 @@ def needle(random: Random, tokens: int, depth: float, measure: Measure) -> Case:
     return Case("needle", woven.text, woven.headers, asked, depth)
 
 
+def passkey(random: Random, tokens: int, depth: float, measure: Measure) -> Case:
+    """One pass key at `depth`, and nothing like it (after Mohtashami and Jaggi 2023, arXiv:2305.16300)."""
+    (value,) = numbers(random, 1)
+    woven = weave(clauses(random), [Insert(f"The pass key is {value}.", depth, "key")], tokens, measure, "\n\n")
+    asked = Question("What is the pass key?", ((number(value),),), places=(woven.places["key"],))
+    return Case("passkey", woven.text, woven.headers, (asked,), depth)
+
+
 def multikey(random: Random, tokens: int, depth: float, measure: Measure) -> Case:
     """One fact at `depth`, while a quarter of the text are facts of the same form."""
     fact, question = random.choice(FAMILIES)

@@ -1,8 +1,9 @@
 """Banks of clauses and facts, kept as text files beside this module, and how one entry is filled with values.
 
-`# name` starts an entry; `h:` headings, `t:` one wording, `k:` the pools of a fact's keys, `q:` questions `=> answer`,
-parts set apart by ` | `. Slots such as {days} are filled by values.value; {A}, {B} are parties, {key} a fact's key.
-`!words` behind an answer tells what its quote must hold, if that is not the answer's first slot.
+`# name @theme kinds` starts an entry; `h:` headings, `t:` one wording, `k:` the pools of a fact's keys, `q:` questions
+`=> answer`, parts set apart by ` | `, sometimes behind a noun for what is asked (`@the penalty@`). Slots such as {days} are
+filled by values.value; {A}, {B} are parties, {a}, {b} what people call them, {key} a fact's key. `!words` behind an answer
+tells what its quote must hold, if that is not the answer's first slot. rewordings.txt adds questions to other files' entries.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from zlib import crc32
 
 from sparse_backend.train.texts.values import value
 
@@ -22,11 +24,27 @@ _SENTENCE = re.compile(r"(?<=[a-z0-9)%A-Z\"”][.;]) (?=[A-Z])")
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Wordings of one question, and the answer's template; `hold`: literal words of the quote, or empty."""
+    """Wordings of one question, and the answer's template; `hold`: literal words of the quote, or empty.
+
+    `label`: a noun phrase for what is asked, or empty.
+    """
 
     questions: tuple[str, ...]
     answer: str
     hold: str
+    label: str = ""
+
+    def wordings(self, *, held_out: bool) -> tuple[str, ...]:
+        """The wordings that training sees, or, of six or more, those about one in six that only evaluation sees."""
+        kept = tuple(one for one in self.questions if crc32(one.encode()) % 6 == 0)
+        if len(self.questions) < 6 or not kept or len(kept) > len(self.questions) // 2:
+            return self.questions
+        return kept if held_out else tuple(one for one in self.questions if one not in kept)
+
+    @property
+    def splits(self) -> bool:
+        """Whether some wordings are kept from training."""
+        return len(self.wordings(held_out=True)) < len(self.questions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +56,49 @@ class Entry:
     texts: tuple[str, ...]
     keys: tuple[str, ...]
     asks: tuple[Ask, ...]
+    theme: str = ""
+    kinds: tuple[str, ...] = ()
 
 
 @cache
 def bank(name: str) -> tuple[Entry, ...]:
     """The entries of one file."""
     found: list[Entry] = []
-    for block in re.split(r"^# ", (Path(__file__).parent / f"{name}.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]:
-        title, *lines = block.strip().splitlines()
+    for title, lines in _blocks(name):
         fields: dict[str, list[str]] = {"h": [], "t": [], "k": [], "q": []}
         for line in lines:
             fields[line[0]].append(line[2:].strip())
-        asks = tuple(_ask(line) for line in fields["q"])
+        title, _, place = title.partition("@")
+        more = rewordings("rewordings").get(title.strip(), {})
+        asks = tuple(_ask(line, more.get(index, ())) for index, line in enumerate(fields["q"]))
         heads = tuple(part for line in fields["h"] for part in line.split(" | "))
         keys = tuple(part for line in fields["k"] for part in line.split(" | "))
-        found.append(Entry(title.strip(), heads, tuple(fields["t"]), keys, asks))
+        theme, *kinds = place.split() or ("",)
+        found.append(Entry(title.strip(), heads, tuple(fields["t"]), keys, asks, theme, tuple(kinds)))
     return tuple(found)
 
 
-def _ask(line: str) -> Ask:
+def _blocks(name: str) -> list[tuple[str, list[str]]]:
+    text = (Path(__file__).parent / f"{name}.txt").read_text("utf-8")
+    blocks = [block.strip().splitlines() for block in re.split(r"^# ", text, flags=re.MULTILINE)[1:]]
+    return [(title, lines) for title, *lines in blocks]
+
+
+@cache
+def rewordings(name: str) -> dict[str, dict[int, tuple[str, ...]]]:
+    """A file of rewordings: entry's name -> number of its question -> more wordings."""
+    return {
+        title.strip(): {int(line.split(":", 1)[0]): tuple(line.split(": ", 1)[1].split(" | ")) for line in lines}
+        for title, lines in _blocks(name)
+    }
+
+
+def _ask(line: str, more: tuple[str, ...]) -> Ask:
     questions, answer = line.rsplit("=>", 1)
     answer, _, hold = answer.partition("!")
-    return Ask(tuple(part.strip() for part in questions.split(" | ")), answer.strip(), hold.rstrip("\n"))
+    label, questions = questions[1:].split("@ ", 1) if questions.startswith("@") else ("", questions)
+    wordings = dict.fromkeys(part.strip() for part in (*questions.split(" | "), *more))
+    return Ask(tuple(wordings), answer.strip(), hold.rstrip("\n"), label.strip())
 
 
 def fill(template: str, given: dict[str, str], r: random.Random) -> str:

@@ -40,7 +40,9 @@ def terms() -> tuple[tuple[str, str], ...]:
     return tuple((line.split("|", 1)[0], line.split("|", 1)[1]) for line in lines)
 
 
-def refusals(r: random.Random, given: dict[str, str], left_out: list[Entry], text: str) -> list[Asked]:
+def refusals(
+    r: random.Random, given: dict[str, str], left_out: list[Entry], text: str, *, held_out: bool = False
+) -> list[Asked]:
     """Plausible questions that this contract does not answer: clauses left out, terms not defined, sections not there."""
     lower = text.lower()
     found = []
@@ -49,7 +51,7 @@ def refusals(r: random.Random, given: dict[str, str], left_out: list[Entry], tex
         if all(stem in lower for stem in stems) or any(heading.lower() in lower for heading in entry.headings):
             continue
         ask = r.choice(entry.asks)
-        question = fill(r.choice(ask.questions), dict(given), r)
+        question = fill(r.choice(ask.wordings(held_out=held_out)), dict(given), r)
         found.append(Asked(reword(question, r), NOT_STATED, family="refusal"))
     for term, _ in r.sample(terms(), 6):
         if term.lower() not in lower:

@@ -32,6 +32,8 @@ OTHER_SYSTEMS = (
 ANCHOR_TOKENS = 4  # of a header, as ingest.encode takes them
 QUOTE_TOKENS = 40
 END = "<|im_end|>"
+DECIDED, FOLLOWS = 2.0, 0.4  # weight of the short answer, and of what its quote's beginning makes certain
+PLACED = 8  # tokens of a quote after which its place is certain
 
 
 class Encoding:
@@ -89,11 +91,21 @@ class Encoding:
     def _tail(self, document: Document, turns: list[Asked]) -> Tail:
         ids: list[int] = []
         learnt: list[bool] = []
+        weights: list[float] = []
         for index, one in enumerate(turns):
             question, answer = self.question(one.question, first=index == 0), document.answer(one)
             ids += [*question, *answer, self.end]
             learnt += [False] * len(question) + [True] * (len(answer) + 1)
-        return Tail(np.array(ids, np.int32), np.array(learnt))
+            weights += [0.0] * len(question) + self._weights(one, answer)
+        return Tail(np.array(ids, np.int32), np.array(learnt), np.array(weights, np.float32))
+
+    def _weights(self, asked: Asked, answer: list[int]) -> list[float]:
+        """How much each token of an answer and its end counts: what is decided, more than what follows from it."""
+        if asked.quote is None:
+            return [DECIDED] * min(2, len(answer)) + [FOLLOWS] * (max(0, len(answer) - 2) + 1)
+        said = len(self.text(f"{asked.answer}\n>"))
+        found = min(PLACED, len(answer) - said)
+        return [DECIDED] * said + [1.0] * found + [FOLLOWS] * (len(answer) - said - found + 1)
 
 
 class Document:

@@ -14,11 +14,13 @@ from sparse_backend.train.texts import needles
 from sparse_backend.train.texts.corpus import Corpus, Text
 from sparse_backend.train.texts.encoding import SYSTEM, Document
 from sparse_backend.train.texts.manuals import strew
-from sparse_backend.train.texts.mix import KINDS, Mix
+from sparse_backend.train.texts.mix import Mix
 from sparse_backend.train.texts.page import Asked, Page
 
 MARGIN = 160  # tokens that a question and its answer need at most
-PAGE_LENGTHS = (4000, 6000, 7600, 12_000, 15_500)
+ASKED = 12  # questions per page
+PAGE_LENGTHS = (2000, 4000, 7600, 12_000, 15_500, 24_000)
+PAGE_KINDS = ("deal", "manual", "deal", "history", "code", "handbook", "contract")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def paper(mix: Mix, sheet: Sheet) -> Paper:
         page = (
             needle(r, mix, sheet.tokens)
             if sheet.kind == "needle"
-            else mix.page(r, KINDS[index % len(KINDS)], sheet.tokens)
+            else mix.page(r, PAGE_KINDS[index % len(PAGE_KINDS)], sheet.tokens)
         )
         document = Document(mix.encoding, page)
         example = mix.encoding.example(Page(page.text, page.headers, (), page.kind), SYSTEM, r, dense=sheet.dense)
@@ -97,7 +99,7 @@ def paper(mix: Mix, sheet: Sheet) -> Paper:
         if len(example.ids) > limit or not packer.add(Example(example.ids, example.anchors, (), (), sheet.dense)):
             continue
         texts.append(page.text)
-        golds.append(tuple(_gold(mix, document, asked) for asked in page.asked[:10]))
+        golds.append(tuple(_gold(mix, document, asked) for asked in page.asked[:ASKED]))
     row = packer.row()
     return Paper(sheet.label, row, block_states(row), tuple(texts), tuple(golds))
 
@@ -112,7 +114,7 @@ def needle(r: random.Random, mix: Mix, tokens: int) -> Page:
         window = _long(r, mix.corpus, round(tokens * 4.6))
         room = tokens - MARGIN - 80
         for _ in range(4):
-            page, _ = strew(r, window, facts)
+            page, _, _ = strew(r, window, facts)
             length = len(mix.encoding.text(page.text))
             if length <= room:
                 break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
+from sparse_backend.train.texts.bank import Ask, rewordings
 from sparse_backend.train.texts.manuals import choose
 from sparse_backend.train.texts.page import NOT_STATED, Asked, Page, Writer
 from sparse_backend.train.texts.values import value
@@ -28,6 +29,12 @@ class _Topic:
     questions: tuple[str, ...]
     answer: str
     former: tuple[str, ...] = ()
+
+    def wordings(self, *, held_out: bool, former: bool = False) -> tuple[str, ...]:
+        """How one asks for the value, or for the first one, when training or when evaluating."""
+        more = rewordings("rewordings_histories").get(self.name, {}).get(int(former), ())
+        own = self.former if former else self.questions
+        return Ask(own + more, "", "").wordings(held_out=held_out)
 
 
 _TOPICS = (
@@ -172,7 +179,7 @@ def history(r: random.Random, characters: int, questions: int, *, held_out: bool
         writer.write("\n")
         _session(r, writer, plan.get(session, []), r.choice(agents), each, clock)
         writer.write("\n")
-    asked = [made for one in said if (made := _ask(r, one)) is not None]
+    asked = [made for one in said if (made := _ask(r, one, held_out=held_out)) is not None]
     asked += _who(r, said)
     page = writer.page([], "history")
     refused = [Asked(reword(question, r), NOT_STATED, family="refusal") for question in r.sample(_NEVER, 8)]
@@ -181,13 +188,14 @@ def history(r: random.Random, characters: int, questions: int, *, held_out: bool
         if absent and "{i}" in topic.questions[0]:
             refused.append(
                 Asked(
-                    reword(r.choice(topic.questions).format(i=r.choice(absent)), r),
+                    reword(r.choice(topic.wordings(held_out=held_out)).format(i=r.choice(absent)), r),
                     NOT_STATED,
                     family="refusal look-alike",
                 )
             )
         elif not any(one.topic is topic for one in said):
-            refused.append(Asked(reword(r.choice(topic.questions), r), NOT_STATED, family="refusal"))
+            question = r.choice(topic.wordings(held_out=held_out))
+            refused.append(Asked(reword(question, r), NOT_STATED, family="refusal"))
     for one in r.sample(said, min(6, len(said))):  # the item is there, but not what is asked about it
         missing = [
             topic
@@ -199,7 +207,7 @@ def history(r: random.Random, characters: int, questions: int, *, held_out: bool
         if missing:
             refused.append(
                 Asked(
-                    reword(r.choice(r.choice(missing).questions).format(i=one.item), r),
+                    reword(r.choice(r.choice(missing).wordings(held_out=held_out)).format(i=one.item), r),
                     NOT_STATED,
                     family="refusal look-alike",
                 )
@@ -257,11 +265,11 @@ def _session(r: random.Random, writer: Writer, said: list[_Said], agent: str, ch
         writer.write("\n")
 
 
-def _ask(r: random.Random, one: _Said) -> Asked | None:
+def _ask(r: random.Random, one: _Said, *, held_out: bool) -> Asked | None:
     if one.latest:
-        question = r.choice(one.topic.questions)
+        question = r.choice(one.topic.wordings(held_out=held_out))
     elif one.first and one.topic.former:
-        question = r.choice(one.topic.former)
+        question = r.choice(one.topic.wordings(held_out=held_out, former=True))
     else:
         return None
     answer = one.topic.answer.format(**one.given)

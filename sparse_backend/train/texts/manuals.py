@@ -6,8 +6,9 @@ import random
 
 from sparse_backend.train.texts import needles
 from sparse_backend.train.texts.corpus import Corpus, Text
-from sparse_backend.train.texts.natural import ask_about
+from sparse_backend.train.texts.natural import ask_about, sentences
 from sparse_backend.train.texts.page import NOT_STATED, Asked, Page, Writer
+from sparse_backend.train.texts.wording import reword
 
 _TOPICS = ("Contacts|Offices|Equipment|Materials|Facilities|Procedures|Customers|Suppliers|Staff Notes|Operations|Reference Data|Appendix|Records|"
            "House Rules|Locations|Products|Service Notes|Allowances").split("|")  # fmt: skip
@@ -17,13 +18,16 @@ def manual(
     r: random.Random, corpus: Corpus, characters: int, questions: int, *, held_out: bool = False, look_alikes: int = 3
 ) -> Page:
     """Prose of about `characters` with questions: some on its own sentences, some on facts put between them."""
-    groups = max(1, round(questions * r.choice((0.3, 0.5, 0.8))))
+    groups = max(1, round(questions * r.choice((0.04, 0.12, 0.25, 0.4))))
     taken: set[tuple[str, str]] = set()
-    tried = [needles.group(r, r.randint(look_alikes, look_alikes + 2), taken, held_out=held_out) for _ in range(groups)]
+    tried = [
+        needles.group(r, r.randint(look_alikes, look_alikes + 3), taken, held_out=held_out, asked=r.randint(1, 3))
+        for _ in range(groups)
+    ]
     made = [one for one in tried if one]
     extra = sum(len(needle.text) for group, _ in made for needle in group)
     window = corpus.window(r, max(300, characters - extra))
-    page, strewn = strew(r, window, [needle for group, _ in made for needle in group])
+    page, strewn, pieces = strew(r, window, [needle for group, _ in made for needle in group])
     asked = list(page.asked)
     refused = [refusal for _, refusal in made]
     natural = [
@@ -32,11 +36,43 @@ def manual(
         if one.quote
         and not any(start <= one.quote[0] < end or one.quote[0] <= start < one.quote[1] for start, end in strewn)
     ]
+    natural += _taught(page, window, pieces, r)
+    refused += _missing(page, corpus, window, r)
     strange = ask_about(other := corpus.window(r, 6000).text, 0, len(other), 6, r)
     refused += [
         Asked(one.question, NOT_STATED, family="refusal elsewhere") for one in strange if _foreign(one, page.text)
     ]
     return choose(r, page, asked + natural[:questions], refused, questions, "manual")
+
+
+def _taught(page: Page, window: Text, pieces: list[tuple[int, int, int]], r: random.Random) -> list[Asked]:
+    """A teacher's questions on the window, as asked on the page."""
+    found = []
+    for one in window.taught:
+        shift = next((by for low, high, by in pieces if low <= one.low and one.high <= high), None)
+        if shift is None:
+            continue
+        here = one.moved(shift)
+        answer = " ".join(page.text[here.start : here.end].split()).strip(" ,;:")
+        spans = [(here.low + a, here.low + b) for a, b in sentences(page.text[here.low : here.high])]
+        quote = next(((a, b) for a, b in spans if a <= here.start < b), None)
+        if answer and quote:
+            answer = answer[:1].upper() + answer[1:] if one.kind not in ("term", "option", "path") else answer
+            focus = (here.start, min(here.end, quote[1]))
+            found.append(Asked(reword(one.question, r), answer, quote, (here.start,), "taught", focus))
+    return found
+
+
+def _missing(page: Page, corpus: Corpus, window: Text, r: random.Random) -> list[Asked]:
+    """A teacher's questions on other parts of the same text, with words that this part lacks."""
+    lower = page.text.lower()
+    found = []
+    for one in corpus.elsewhere(window, r):
+        words = {word.strip(".,?:;`'\"()").lower() for word in one.question.split()}
+        own = [word for word in words if len(word) > 5]
+        if sum(word in lower for word in own) < len(own) and len(own) >= 2:
+            found.append(Asked(reword(one.question, r), NOT_STATED, family="refusal taught"))
+    return found
 
 
 def _foreign(asked: Asked, text: str) -> bool:
@@ -60,9 +96,14 @@ def choose(r: random.Random, page: Page, asked: list[Asked], refused: list[Asked
     return Page(page.text, page.headers, tuple(chosen), kind)
 
 
-def strew(r: random.Random, window: Text, facts: list[needles.Needle]) -> tuple[Page, list[tuple[int, int]]]:
-    """The facts between the paragraphs of a text, alone or under headers of their own; and where they stand."""
+def strew(
+    r: random.Random, window: Text, facts: list[needles.Needle]
+) -> tuple[Page, list[tuple[int, int]], list[tuple[int, int, int]]]:
+    """The facts between the paragraphs of a text, alone or under headers of their own; where they stand; and the pieces
+    of the text between them as (start, end, by how much they moved).
+    """
     writer = Writer()
+    pieces: list[tuple[int, int, int]] = []
     strewn: list[tuple[int, int]] = []
     asked: list[Asked] = []
     facts = list(facts)
@@ -89,8 +130,13 @@ def strew(r: random.Random, window: Text, facts: list[needles.Needle]) -> tuple[
             if found:
                 asked.append(found)
         low, high = bounds[index], bounds[index + 1]
+        moved = writer.length - low
+        if pieces and pieces[-1][1] == low and pieces[-1][2] == moved:
+            pieces[-1] = (pieces[-1][0], high, moved)
+        else:
+            pieces.append((low, high, moved))
         _copy(writer, window.text, low, high, heads)
-    return writer.page(asked, "manual"), strewn
+    return writer.page(asked, "manual"), strewn, pieces
 
 
 def _copy(writer: Writer, text: str, low: int, high: int, heads: dict[int, int]) -> None:
@@ -145,7 +191,7 @@ def handbook(r: random.Random, characters: int, questions: int, filler: list[str
         writer.write("\n\n")
         facts: list[needles.Needle] = []
         for _ in range(r.randint(1, 3)):
-            made = needles.group(r, r.randint(3, 6), taken, held_out=held_out)
+            made = needles.group(r, r.randint(3, 6), taken, held_out=held_out, asked=r.randint(1, 3))
             if made:
                 facts += made[0]
                 refused.append(made[1])

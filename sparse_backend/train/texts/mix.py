@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,20 +14,24 @@ from sparse_backend.train.packing import TRAINED, Example, Packer, Row, RowShape
 from sparse_backend.train.texts.chat import talk
 from sparse_backend.train.texts.contracts import contract
 from sparse_backend.train.texts.corpus import Corpus
+from sparse_backend.train.texts.deals import deal
 from sparse_backend.train.texts.encoding import OTHER_SYSTEMS, SYSTEM, Encoding
 from sparse_backend.train.texts.histories import history
 from sparse_backend.train.texts.manuals import handbook, manual
 from sparse_backend.train.texts.page import Page
 from sparse_backend.train.texts.sources import sources
 
-KINDS = ("contract", "manual", "history", "code", "handbook")
-WEIGHTS = (36, 24, 15, 16, 9)
-CHARACTERS = {"contract": 4.6, "manual": 4.3, "history": 3.3, "code": 3.2, "handbook": 3.4}
+KINDS = ("deal", "contract", "manual", "history", "code", "handbook")
+WEIGHTS = (34, 6, 28, 12, 12, 8)
+CHARACTERS = {"deal": 4.5, "contract": 4.5, "manual": 4.3, "history": 3.3, "code": 3.2, "handbook": 3.4}
 """Of a token, about."""
 FAR_EVERY = 4  # one row in four holds far documents
 SHORT = 1200  # tokens of the shorter documents, of which a fifth are shorter still
 DENSE = 0.06  # share of short documents read without sparsity, as the app does on a GPU
-LONGEST = 16_000
+LONGEST = 32_000
+LONG_SHARE = 0.35  # of near documents that are about as long as the trained range
+NEAREST = 7_700  # tokens of the longest near document that is aimed at; its questions must fit behind it
+MOST = 40  # questions on a document: they share one reading of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +57,8 @@ class Mix:
         misses = 0
         while misses < 6 and packer.room > 600:
             length = self._length(r, far and misses == 0, packer.room)
-            if not packer.add(self.example(r, length)):
+            example = self.example(r, length)
+            if not packer.add(example) and not packer.add(fewer_tails(example, packer.room, packer.labels_left)):
                 misses += 1
         return packer.row()
 
@@ -71,9 +76,11 @@ class Mix:
 
     def page(self, r: random.Random, kind: str, tokens: int) -> Page:
         """A page of one kind, of about `tokens`."""
-        questions = max(3, min(28, round(2 + tokens / 300)))
+        questions = max(3, min(MOST, round(3 + tokens / 180)))
         characters = round(max(300, tokens - 60 * (tokens < 2000)) * CHARACTERS[kind])
-        if kind == "contract":
+        if kind == "deal":
+            page = deal(r, characters, questions, self.corpus.legal(r), held_out=self.held_out)
+        elif kind == "contract":
             page = contract(r, characters, questions, self.corpus.legal(r), held_out=self.held_out)
         elif kind == "manual":
             page = manual(r, self.corpus, characters, questions, held_out=self.held_out)
@@ -88,11 +95,25 @@ class Mix:
         return page
 
     def _length(self, r: random.Random, far: bool, room: int) -> int:
-        """Tokens of the next document: log-uniform, mostly 1K to 8K."""
+        """Tokens of the next document: log-uniform, mostly 1K to 8K; of far ones from 8K to the longest that fits."""
         if far:
-            low, high = TRAINED + 300, min(self.longest, room - 2500)
+            low, high = TRAINED + 300, min(self.longest, room - 4000)
             if high > low:
-                return r.randint(low, high)
-        top = min(7200, room * 4 // 5)
+                return round(math.exp(r.uniform(math.log(low), math.log(high))))
+        top = min(NEAREST, room * 4 // 5)
+        if top == NEAREST and r.random() < LONG_SHARE:
+            return r.randint(5000, top)
         low = 500 if r.random() < 0.2 and self.shortest == SHORT else min(self.shortest, max(SHORT, top - 100))
         return round(math.exp(r.uniform(math.log(low), math.log(max(low + 100, top)))))
+
+
+def fewer_tails(example: Example, room: int, labels: int) -> Example:
+    """The example with as many of its questions as fit into `room` places and `labels` learnt tokens; at least one."""
+    kept, used, learnt = [], len(example.ids), 0
+    for tail in example.tails:
+        more = int(tail.learnt.sum())
+        if not kept or (used + len(tail.ids) <= room and learnt + more <= labels):
+            kept.append(tail)
+            used += len(tail.ids)
+            learnt += more
+    return replace(example, tails=tuple(kept))

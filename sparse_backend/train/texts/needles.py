@@ -25,9 +25,9 @@ class Needle:
 
 
 def group(
-    r: random.Random, look_alikes: int, taken: set[tuple[str, str]], *, held_out: bool = False
+    r: random.Random, look_alikes: int, taken: set[tuple[str, str]], *, held_out: bool = False, asked: int = 1
 ) -> tuple[list[Needle], Asked] | None:
-    """One fact for several keys, the first of which is asked for, and a question about a key that is missing.
+    """One fact for several keys, the first `asked` of which are asked for, and a question about a key that is missing.
 
     `taken`: facts and keys of this document so far; None when too few keys are left.
     """
@@ -49,11 +49,9 @@ def group(
             if mark not in used:
                 break
         used.add(mark)
-        needles.append(Needle(text, entry, given, index == 0))
-    ask = entry.asks[0]
-    refusal = Asked(
-        reword(fill(r.choice(ask.questions), {"key": names[-1]}, r), r), NOT_STATED, family="refusal look-alike"
-    )
+        needles.append(Needle(text, entry, given, index < asked))
+    wordings = entry.asks[0].wordings(held_out=held_out)
+    refusal = Asked(reword(fill(r.choice(wordings), {"key": names[-1]}, r), r), NOT_STATED, family="refusal look-alike")
     return needles, refusal
 
 
@@ -64,7 +62,8 @@ def question(needle: Needle, start: int, r: random.Random, family: str = "look-a
     if found is None:
         return None
     (low, high), (at, stop) = found
-    words = fill(r.choice(ask.questions), needle.given, r)
+    wordings = ask.questions if needle.entry.name in HELD_OUT else ask.wordings(held_out=False)
+    words = fill(r.choice(wordings), needle.given, r)
     answer = capital(fill(ask.answer, needle.given, r))
     return Asked(
         reword(words, r), answer, (start + low, start + high), (start + at,), family, (start + at, start + stop)

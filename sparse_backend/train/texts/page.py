@@ -73,6 +73,18 @@ class Writer:
         start, end = self.write(text)
         self.headers.append(Header(start, end, (title or text).strip().lstrip("# ").rstrip("."), cited))
 
+    def name(self, start: int, end: int, title: str) -> None:
+        """Makes a header of characters that were written."""
+        self.headers.append(Header(start, end, title, cited=True))
+
+    def between(self, start: int, end: int) -> str:
+        """The characters [start, end)."""
+        index, base = len(self.parts), self.length
+        while base > start:
+            index -= 1
+            base -= len(self.parts[index])
+        return "".join(self.parts[index:])[start - base : end - base]
+
     def page(self, asked: list[Asked], kind: str) -> Page:
         """The document with its questions."""
         return Page("".join(self.parts), tuple(self.headers), tuple(asked), kind)

@@ -83,7 +83,8 @@ def sources(r: random.Random, corpus: Corpus, characters: int, questions: int) -
     page = writer.page([], "code")
     asked = _questions(r, page.text, files)
     mates = [text for text in corpus.code[source] if text not in texts] or corpus.code[r.choice(sorted(corpus.code))]
-    return choose(r, page, asked, _refusals(r, page.text, r.choice(mates).text), questions, "code")
+    other = "\n".join(text.text for text in r.sample(mates, min(3, len(mates))))
+    return choose(r, page, asked, _refusals(r, page.text, other), questions, "code")
 
 
 def _path(text: Text) -> str:
@@ -150,16 +151,19 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
                     "{n} definition",
                     "Where do I find the function {n}?",
                     "Which file holds {n}?",
+                    "I want to change {n}. Which file do I open?",
+                    "Where does the code of {n} live?",
+                    "{n}: file?",
                 ),
                 file.path,
                 "code where",
                 n=name,
             )
         )
-        found.append(_made(r, text, at, ("What parameters does {n} take?", "What are the arguments of {n}?", "signature of {n}", "How is {n} called?", "{n} parameters", "Which inputs does {n} expect?"),
+        found.append(_made(r, text, at, ("What parameters does {n} take?", "What are the arguments of {n}?", "signature of {n}", "How is {n} called?", "{n} parameters", "Which inputs does {n} expect?", "What do I have to hand to {n}?", "What goes into the brackets of {n}?", "I want to use {n}. What does it need?"),
                            (plain or "No parameters")[:160], "code signature", n=name))  # fmt: skip
         for default in list(_DEFAULT.finditer(match["args"]))[:1]:
-            found.append(_made(r, text, at, ("What is the default of {a} in {n}?", "default value of {a} in {n}", "If I leave out {a} when calling {n}, what is used?", "{n}: default {a}"),
+            found.append(_made(r, text, at, ("What is the default of {a} in {n}?", "default value of {a} in {n}", "If I leave out {a} when calling {n}, what is used?", "{n}: default {a}", "What does {n} assume for {a} when I say nothing?", "Nothing given for {a} in {n}: what then?"),
                                default["value"].strip(), "code default", n=name, a=default["arg"]))  # fmt: skip
         uses = [
             use
@@ -174,7 +178,7 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
                 if other.start() < uses[0].start() and place and other.start() >= place.start
             ]
             if caller and place:
-                found.append(_made(r, text, uses[0].start(), ("Where is {n} called?", "Who calls {n}?", "{n} callers", "Which function uses {n}?", "usage of {n}"),
+                found.append(_made(r, text, uses[0].start(), ("Where is {n} called?", "Who calls {n}?", "{n} callers", "Which function uses {n}?", "usage of {n}", "Who depends on {n}?", "If I change {n}, which place is affected?", "Where is {n} put to work?"),
                                    f"In {caller[-1]['name']}, {place.path}", "code use", n=name))  # fmt: skip
     for match in _CLASS.finditer(text):
         holder = _file(files, match.start())
@@ -188,6 +192,9 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
                 "What is the base class of {n}?",
                 "{n} parent class",
                 "What does {n} extend?",
+                "What is {n} derived from?",
+                "Whose child is {n}?",
+                "{n} parent class",
             )
             found.append(_made(r, text, at, kinds, parent, "code base", n=name))
         wordings = ("In which file is the class {n}?", "Where is {n} defined?", "{n} class location")
@@ -199,7 +206,14 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
                     r,
                     text,
                     match.start("name"),
-                    ("What is the value of {n}?", "{n} value", "To what is {n} set?", "What does {n} equal?"),
+                    (
+                        "What is the value of {n}?",
+                        "{n} value",
+                        "To what is {n} set?",
+                        "What does {n} equal?",
+                        "Which setting does {n} carry?",
+                        "How big or what is {n}?",
+                    ),
                     match["value"].strip(),
                     "code constant",
                     n=match["name"],
@@ -208,7 +222,7 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
     for match in _DOCSTRING.finditer(text):
         if counts[match["name"]] == 1 and len(match["name"]) > 3 and _file(files, match.start()):
             doc = match["doc"].strip().rstrip("'")
-            found.append(_made(r, text, match.start("doc"), ("What does {n} do?", "Explain {n}.", "purpose of {n}", "What is {n} for?", "{n}?"), doc.rstrip("."), "code purpose",
+            found.append(_made(r, text, match.start("doc"), ("What does {n} do?", "Explain {n}.", "purpose of {n}", "What is {n} for?", "{n}?", "Why would I use {n}?", "What happens in {n}?", "What is the job of {n}?"), doc.rstrip("."), "code purpose",
                                (match.start("doc"), match.start("doc") + len(doc)), n=match["name"]))  # fmt: skip
     for match in _IMPORT.finditer(text):
         if len(re.findall(rf"import +{match['name']}\b", text)) == 1 and (file := _file(files, match.start())):
@@ -222,6 +236,8 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
                         "Where does {n} come from?",
                         "{n} import",
                         "Which module provides {n}?",
+                        "Where do they get {n} from?",
+                        "What do I have to import to have {n}?",
                     ),
                     match["module"],
                     "code import",
@@ -240,6 +256,8 @@ def _questions(r: random.Random, text: str, files: list[_File]) -> list[Asked]:
                         "Which exception carries the message “{n}”?",
                         "What error is raised with “{n}”?",
                         "I got “{n}”. Which exception is that?",
+                        "The program stopped with “{n}”. What type of failure is it?",
+                        "What do I catch to handle “{n}”?",
                         "exception “{n}”",
                     ),
                     match["name"],
@@ -267,7 +285,7 @@ def _refusals(r: random.Random, text: str, other: str) -> list[Asked]:
     )
     found = [
         Asked(reword(r.choice(kinds).format(n=name), r), NOT_STATED, family="refusal")
-        for name in dict.fromkeys(names[:8])
+        for name in dict.fromkeys(names[:20])
     ]
     extra = (
         "Which licence key does the code use?",

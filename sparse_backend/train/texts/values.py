@@ -51,6 +51,47 @@ _STREETS = "High Street|Station Road|Mill Lane|Park Avenue|Harbour Street|Church
 _LANGUAGES = "English French German Spanish Italian Portuguese Dutch Swedish Japanese Polish".split()
 _AUTHORITIES = ("the Federal Trade Commission", "the European Commission", "the Competition Authority", "the Ministry of Finance",
                 "the Central Bank", "the Port Authority", "the Energy Regulator", "the Board of Health")  # fmt: skip
+_CURRENCIES = ("US dollars", "euros", "Swiss francs", "pounds sterling", "Japanese yen", "Canadian dollars", "Norwegian kroner", "Danish kroner")  # fmt: skip
+_BANK_NAMES = (
+    "Northgate Unity Harbour Alpine Meridian Orchard Silverton Castle Riverside Union Granary Lighthouse".split()
+)
+_STANDARDS = tuple(f"{body} {number}" for body, numbers in (("ISO", (9001, 14001, 27001, 45001, 22000, 13485)), ("EN", (1090, 15038, 12845)),
+                                                           ("SA", (8000,))) for number in numbers)  # fmt: skip
+_ORDINALS = "first second third fourth fifth sixth seventh eighth tenth twelfth fifteenth twentieth".split()
+_SYLLABLES = ("al an ar bel bor cal cor dan del dor el en fal fen gal gor hal hel il in kal kor lan lor mar mel nar nor or pal pel quen "
+              "ral ren sal sel tar tor val vel ven vor wel xan yel zan zor").split()  # fmt: skip
+_ENDINGS = "tis mar ra dia nex via ton ta ro lis vant sol med tec gen nova lux bio rix dyne".split()
+
+
+def coined(r: random.Random) -> str:
+    """A made-up name, as firms and products have: one of many thousands."""
+    return (r.choice(_SYLLABLES) + r.choice(("", r.choice(_SYLLABLES))) + r.choice(_ENDINGS)).capitalize()
+
+
+def amount_words(n: int) -> str:
+    """English words for whole amounts below a billion."""
+    if n < 100:
+        return number_words(n)
+    for size, name in ((1_000_000, "million"), (1000, "thousand"), (100, "hundred")):
+        if n >= size:
+            head, rest = amount_words(n // size), n % size
+            joint = " and " if size == 100 else " "
+            return f"{head} {name}" + (joint + amount_words(rest) if rest else "")
+    raise AssertionError
+
+
+def wide_money(r: random.Random) -> str:
+    """An amount in words and figures, or in figures alone."""
+    n = r.choice(
+        (r.randint(1, 90) * 500, r.randint(1, 40) * 25_000, r.randint(1, 60) * 250_000, r.randint(2, 90) * 1_000_000)
+    )
+    unit, sign = r.choice((("dollars", "$"), ("US dollars", "US$"), ("euros", "€"), ("pounds", "£")))
+    form = r.random()
+    if form < 0.5:
+        return f"{amount_words(n)} {unit} ({sign}{n:,})"
+    if form < 0.6 and n % 1_000_000 == 0:
+        return f"{sign}{n // 1_000_000} million"
+    return f"{sign}{n:,}"
 
 
 def number_words(n: int) -> str:
@@ -115,18 +156,35 @@ def _counted(r: random.Random, low: int, high: int, unit: str) -> str:
     return f"{n} {unit}{'' if n == 1 else 's'}"
 
 
+def _usual(r: random.Random, sizes: tuple[int, ...], unit: str) -> str:
+    n = r.choice(sizes)
+    return _counted(r, n, n, unit)
+
+
 def value(kind: str, r: random.Random) -> str:
     """A value for a slot; a number behind its name only tells two of a kind apart. KeyError for an unknown kind."""
     kind = kind.rstrip("0123456789")
     simple = {
         "law": _LAWS, "city": CITIES, "country": _COUNTRIES, "role": _ROLES, "product": _PRODUCTS, "service": _SERVICES, "region": _REGIONS,
-        "milestone": _MILESTONES, "language": _LANGUAGES, "authority": _AUTHORITIES,
+        "milestone": _MILESTONES, "language": _LANGUAGES, "authority": _AUTHORITIES, "currency": _CURRENCIES, "standard": _STANDARDS,
+        "ordinal": _ORDINALS, "monthname": _MONTHS, "format": ("CSV", "JSON", "XML", "Parquet", "SQL dump", "spreadsheet"),
+        "grade": ("A", "A+", "AA", "AA-", "BBB", "A-"), "incoterm": ("FOB", "CIF", "EXW", "DAP", "DDP", "FCA", "CPT"),
+        "timeunit": ("day", "week", "month"),
     }  # fmt: skip
     if kind in simple:
         return r.choice(simple[kind])
     made: dict[str, Callable[[], str]] = {
-        "days": lambda: r.choice((_counted(r, 2, 180, "day"), _counted(r, 1, 9, "business day").replace("days", "days"), f"{r.choice((10, 14, 15, 30, 45, 60, 90, 120))} days")),
-        "months": lambda: _counted(r, 2, 36, "month"),
+        "days": lambda: r.choice((_counted(r, 2, 180, "day"), _counted(r, 1, 12, "business day"), _usual(r, (5, 7, 10, 14, 15, 20, 21, 30, 45, 60, 90, 120, 180), "day"),
+                                  _usual(r, (5, 7, 10, 14, 15, 20, 28, 30, 45, 60, 90, 120, 180), "day"))),
+        "price": lambda: f"{r.choice(('$', '€', '£'))}{r.choice((r.randint(2, 99), r.randint(100, 4900))):,}.{r.choice(('00', '00', '50', '90', '25'))}",
+        "salary": lambda: f"{r.choice(('$', 'EUR ', 'CHF ', '£'))}{r.randint(48, 400) * 500:,}",
+        "leave": lambda: str(r.randint(18, 38)),
+        "weekhours": lambda: str(r.randint(18, 45)),
+        "area": lambda: f"{r.randint(25, 2400):,}",
+        "weeks": lambda: _counted(r, 2, 16, "week"),
+        "bank": lambda: f"{r.choice(_BANK_NAMES)} {r.choice(('Bank', 'Savings Bank', 'Trust', 'Credit Bank'))}",
+        "wmoney": lambda: wide_money(r),
+        "months": lambda: _usual(r, (1, 2, 3, 4, 6, 9, 12, 18, 24, 36), "month") if r.random() < 0.5 else _counted(r, 2, 36, "month"),
         "years": lambda: _counted(r, 1, 15, "year"),
         "hours": lambda: _counted(r, 2, 96, "hour"),
         "money": lambda: money(r),

@@ -1,0 +1,176 @@
+"""Questions and answers: asked, asked anew, stopped, followed, weighed and rated."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from assistant.errors import AssistantError, BusyError, EmptyQuestionError
+from assistant.history import reads_history
+from assistant.profiles import Profile
+from assistant.reading import ReadDocument, ReadState
+from assistant.web import views
+from assistant.web.meter_view import meter
+from assistant.web.proof_desk import EXPECTED
+from assistant.web.talk_desk import OWNERS, SHOWN, TalkDesk
+from assistant.web.transcript_view import growing, transcript
+from assistant.web.view import View
+from storage import Conversation, Message
+
+ANSWERING_PAUSE_S = 0.08  # between two looks at a growing answer: more often than a person can read
+
+
+class QuestionDesk(TalkDesk):
+    """What the middle column does."""
+
+    def ask(self, user: str, conversation_id: str, question: str, bot: str = "") -> Iterator[View]:
+        """Streams an answer. Without a conversation, a bot that reads histories begins one."""
+        try:
+            if not question.strip():
+                raise EmptyQuestionError("The question is empty; type what you want to know.")
+            if not conversation_id:
+                conversation_id = self._begin(user, bot, question).id
+            conversation = self.list.own(user, conversation_id)
+            if self._service.chat_of(conversation).tell(user, conversation_id, question) is not None:
+                yield replace(self.open(user, conversation_id), question="")
+                return
+            yield from self._answer(user, self._titled(user, conversation, question), question, None)
+        except EXPECTED as error:
+            yield View(status=views.status(str(error), "error"), growing="", busy="")
+
+    def anew(self, user: str, conversation_id: str, seq: int, question: str | None = None) -> Iterator[View]:
+        """Answers the question `seq` again, or `question` in its place: a branch beside what was said."""
+        try:
+            conversation, store = self.list.own(user, conversation_id), self._service.store
+            if question is not None and not question.strip():
+                raise EmptyQuestionError("The question is empty; type what you want to know.")
+            if conversation.state != "bot":
+                raise AssistantError(OWNERS[conversation.state])
+            if self._service.chat_of(conversation).job(conversation_id):
+                raise BusyError("This conversation is still being answered; wait for it or press Stop.")
+            text = store.message(user, conversation_id, seq).content if question is None else question
+            asked = store.edit(user, conversation_id, seq, text)
+            yield from self._answer(user, conversation, text, asked)
+        except EXPECTED as error:
+            yield View(status=views.status(str(error), "error"), growing="", busy="")
+
+    def stop(self, user: str, conversation_id: str) -> None:
+        """Ends the answer that grows in this conversation; what was said stays."""
+        conversation = self._service.store.conversation(user, conversation_id)  # whoever sees it may stop it
+        job = self._service.chat_of(conversation).job(conversation_id)
+        if job:
+            job.stop()
+
+    def follow(self, user: str, conversation_id: str) -> Iterator[View]:
+        """Shows an answer that was already growing when the page was loaded, and the meter once it can be told."""
+        yield View()  # a generator that yields nothing would empty the page
+        try:
+            conversation = self._service.store.conversation(user, conversation_id)
+            bot = self._service.bot(conversation.bot)
+            job = bot.chat.job(conversation_id)
+            if job is None and conversation.document_ids:
+                bot.opened(conversation.document_ids[0]).wait(20)
+                yield View(meter=meter(self.meter_of(user, conversation)))
+        except EXPECTED:  # an empty page, somebody else's conversation, a bot that is no more
+            return
+        if job is None:
+            return
+        while not job.wait(0.2):
+            yield View(growing=growing(bot.profile, job.text), busy="answering")
+        yield self.open(user, conversation_id)
+
+    def weigh(self, user: str, conversation_id: str, question: str) -> View:
+        """The meter with the question as it is typed."""
+        known = self._meters.get(conversation_id)
+        if known is None or not question:
+            return View(meter=meter(known))
+        self._service.store.conversation(user, conversation_id)  # raises NotFoundError for somebody else's
+        return View(meter=meter(replace(known, question=len(self._service.tokenizer.text(question)))))
+
+    def switch(self, user: str, conversation_id: str, branch: int) -> View:
+        """Shows another wording of a question, with what followed it."""
+        self._service.store.switch_branch(user, conversation_id, branch)
+        return self.open(user, conversation_id)
+
+    def message(self, user: str, conversation_id: str, message_id: int) -> Message | None:
+        """A message of the conversation as it is shown, by its id in the store."""
+        messages = self._service.store.messages(user, conversation_id)
+        return next((each for each in messages if each.id == message_id), None)
+
+    def rate(self, user: str, conversation_id: str, seq: int, thumb: int) -> View:
+        """Keeps a thumb, and asks for its reason."""
+        self._service.store.give_feedback(user, conversation_id, seq, thumb)
+        return replace(self.open(user, conversation_id, asking=seq), sources=None, viewer=None, status=None)
+
+    def reason(self, user: str, conversation_id: str, seq: int, thumb: int, text: str) -> View:
+        """Keeps why."""
+        self._service.store.give_feedback(user, conversation_id, seq, thumb, " ".join(text.split())[:1000])
+        view = self.open(user, conversation_id)
+        return replace(view, sources=None, viewer=None, status=views.status("Thank you; your opinion is kept."))
+
+    def _begin(self, user: str, bot: str, question: str) -> Conversation:
+        profile = self._service.bot(bot or self._service.options.bot).profile
+        if not reads_history(profile):
+            raise AssistantError("Add a document first; then ask about it.")
+        return self._service.store.create_conversation(user, profile.name, views.title_of(question))
+
+    def _titled(self, user: str, conversation: Conversation, question: str) -> Conversation:
+        """The conversation, called after its first question where it is only called after its document."""
+        store = self._service.store
+        named = conversation.title in ("", *self.names(user, conversation))
+        if not named or store.page(user, conversation.id, limit=1).messages:
+            return conversation
+        return store.rename(user, conversation.id, views.title_of(question))
+
+    def _answer(
+        self, user: str, conversation: Conversation, question: str, asked: Message | None
+    ) -> Generator[View, None, None]:
+        service, identity = self._service, conversation.id
+        served = service.bot(conversation.bot)
+        messages = list(service.store.page(user, identity, limit=SHOWN).messages)
+        if asked is None:
+            now = datetime.now(UTC)
+            messages.append(Message(None, identity, -1, 1, "user", question, "complete", now, None, author=user))
+        talk = replace(self.talk(user, service.store.conversation(user, identity), messages), settled=False)
+        yield View(
+            conversation=identity,
+            conversations=self.list.html(user, identity),
+            heading=views.heading(conversation, talk.bot, self.names(user, conversation)),
+            transcript=transcript(talk),
+            growing=growing(talk.bot, "", "Thinking …"),
+            status="",
+            question="" if asked is None else None,
+            busy="answering",
+        )
+        document, read_now = yield from self._document(conversation, talk.bot, asked)
+        job = served.chat.start(user, identity, question, document, asked=asked, read_now=read_now)
+        text = ""
+        while not job.wait(ANSWERING_PAUSE_S):
+            if job.text != text:
+                text = job.text
+                yield View(growing=growing(talk.bot, text))
+        self.remember(identity, served.chat.meter(user, identity, document, ""))
+        view = self.open(user, identity)
+        yield replace(view, status=views.status(job.error, "error")) if job.error else view
+
+    def _document(
+        self, conversation: Conversation, bot: Profile, asked: Message | None
+    ) -> Generator[View, None, tuple[ReadDocument, int]]:
+        """What is asked about, read if need be, and how many of its tokens were read just now."""
+        served, documents = self._service.bot(conversation.bot), conversation.document_ids
+        warm = bool(documents) and served.is_open(documents[0])
+        job = self._service.reading(conversation, before=asked.seq if asked else None)
+        name = conversation.title if documents else "your earlier conversations"
+        while not job.wait(0.2):
+            yield View(growing=growing(bot, "", "Thinking …" if warm else _told(job.state, name)))
+        document = job.result()
+        return document, 0 if warm else len(document.read.segment) - document.read.cached_tokens
+
+
+def _told(state: ReadState, name: str) -> str:
+    """How far a reading is, in words."""
+    if not state.total:
+        return f"Opening {name} …"
+    unit = "tokens" if state.phase == "reading" else "parts"
+    return f"Reading {name}: {state.done:,} of {state.total:,} {unit} …"

@@ -1,0 +1,87 @@
+"""A teacher writes questions about passages of the corpus, answers them back, and only what agrees is kept.
+
+The passages come source by source in an order fixed by the seed, so a run that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from sparse_backend.train.texts.corpus import Corpus
+from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, normal, sound
+
+SHARE = 8  # batches that are read, sorted by length and written together
+
+
+class Writer(Protocol):
+    """What writes and answers questions: TeacherModel, or a fake one."""
+
+    def write(self, asked: list[tuple[str, str, str]], seed: int) -> list[str]:
+        """One question for each (sentence, answer, style)."""
+
+    def reply(self, pairs: list[tuple[str, str]]) -> list[str]:
+        """What each passage says to its question."""
+
+
+def teach(
+    writer: Writer,
+    corpus: Corpus,
+    out: Path,
+    *,
+    seconds: float,
+    batch: int,
+    seed: int,
+    say: Callable[[dict[str, Any]], None],
+) -> int:
+    """Appends questions to `out` for `seconds` or until the corpus ends; how many there are now.
+
+    `out`.progress holds how many candidates were tried, written after the questions.
+    """
+    begin = time.monotonic()
+    progress = out.with_name(out.name + ".progress")
+    done: dict[str, int] = json.loads(progress.read_text()) if progress.exists() else {"tried": 0, "kept": 0}
+    stream = candidates(corpus, seed)
+    for _ in islice(stream, done["tried"]):
+        pass
+    seen: set[str] = set()
+    while time.monotonic() - begin < seconds and (group := list(islice(stream, batch * SHARE))):
+        group.sort(key=lambda one: len(one.passage))
+        kept = 0
+        with out.open("a", encoding="utf-8") as stream_out:
+            for low in range(0, len(group), batch):
+                part = group[low : low + batch]
+                for line in _batch(writer, part, seed + done["tried"] + low, seen):
+                    stream_out.write(line + "\n")
+                    kept += 1
+        done = {"tried": done["tried"] + len(group), "kept": done["kept"] + kept}
+        progress.write_text(json.dumps(done))
+        say({**done, "seconds": round(time.monotonic() - begin, 1)})
+    return done["kept"]
+
+
+def _batch(writer: Writer, part: list[Candidate], seed: int, seen: set[str]) -> Iterator[str]:
+    """The lines that a batch of candidates comes to."""
+    written = writer.write([(one.sentence, one.answer, one.style) for one in part], seed)
+    good = [(one, clean(text)) for one, text in zip(part, written, strict=True) if sound(clean(text), one)]
+    replies = writer.reply([(one.passage, question) for one, question in good]) if good else []
+    for (one, question), reply in zip(good, replies, strict=True):
+        if not agrees(reply, one) or normal(question) in seen:
+            continue
+        seen.add(normal(question))
+        record = {
+            "source": one.text.source,
+            "path": one.text.path,
+            "kind": one.choice.kind,
+            "low": one.choice.low,
+            "high": one.choice.high,
+            "start": one.choice.start,
+            "end": one.choice.end,
+            "answer": one.answer,
+            "question": question,
+        }
+        yield json.dumps(record, ensure_ascii=False)
