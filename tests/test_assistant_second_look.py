@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,13 +129,13 @@ def test_people_go_first(store: Store, sparse: Engine, deed: ReadDocument, looks
     scheduler, started = sparse.scheduler, threading.Event()
     compute = scheduler._compute
 
-    def noted(plan: list[object]) -> None:
-        passes.append(any(getattr(request, "background", False) for request, _ in plan))  # type: ignore[attr-defined]
+    def noted(plan: list[tuple[Any, Any]]) -> None:
+        passes.append(any(getattr(request, "background", False) for request, _ in plan))
         if passes[-1]:
             started.set()
-        compute(plan)  # type: ignore[arg-type]
+        compute(plan)
 
-    scheduler._compute = noted  # type: ignore[method-assign,assignment]
+    scheduler._compute = noted  # type: ignore[method-assign]
     bot = Bot(sparse, tokenizer(), PROFILE)
     ask(store, bot, looks, deed)
     assert started.wait(20)

@@ -37,8 +37,8 @@ class Watched:
         self.outside: list[str] = []
         self.complaints: list[str] = []
         size = {"width": 1400, "height": 860}
-        self.context: BrowserContext = browser.new_context(viewport=size)  # type: ignore[arg-type]
-        self.context.add_cookies(house.login(user))  # type: ignore[arg-type]
+        self.context: BrowserContext = browser.new_context(viewport=size)
+        self.context.add_cookies(house.login(user))
         self.page: Page = self.context.new_page()
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("console", self._told)
