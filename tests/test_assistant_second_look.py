@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from assistant import second_look as module
+from assistant.agreement import overlap
 from assistant.answer_options import AnswerOptions
 from assistant.bot import Bot, Finished
 from assistant.chat import Chat
@@ -107,7 +108,7 @@ def test_an_answer_is_asked_again_densely_and_the_numbers_stay_with_it(
     again = replace(deed, read=reference.read(deed.prefix.token_ids, deed.prefix.anchors))
     *_, dense = Bot(reference, tokenizer(), PROFILE).answer(again, (), QUESTION, None, VARIED)
     assert isinstance(dense, Finished) and dense.text != text and not row.look.same
-    assert 0 < row.look.overlap == module.overlap(text, dense.text) < 1
+    assert 0 < row.look.overlap == overlap(text, dense.text) < 1
     left = [path for path in (tmp_path / "looks").rglob("*") if path.suffix == ".safetensors"]
     assert left == [], "dense keys and values do not stay"
 
