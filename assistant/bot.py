@@ -28,7 +28,8 @@ from sparse_backend.constrain import Constraint
 from sparse_backend.schemas import GrammarConstraint
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.stops import StopStrings
-from storage import CitationRecord, SectionEvidence
+from storage import CitationRecord
+from storage.records import SectionEvidence
 
 Cancel = Callable[[], bool]
 

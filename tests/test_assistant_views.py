@@ -208,7 +208,7 @@ def test_a_thumb_is_pressed_and_asks_for_its_reason() -> None:
     pressed = {each["aria-label"]: each["aria-pressed"] for each in page.all("button", **{"data-do": "rate"})}
     assert pressed == {"Good answer": "false", "Bad answer": "true"}
     assert {each["data-text"] for each in page.all("button", **{"data-do": "reason"})} >= {"Wrong", "Incomplete"}
-    assert "What was it?" not in shown(message(), feedback=given)
+    assert "What was wrong?" not in shown(message(), feedback=given)
 
 
 def test_versions_are_turned_like_pages() -> None:

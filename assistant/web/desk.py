@@ -15,8 +15,8 @@ from assistant.web import proof_views, start_view, views
 from assistant.web.arrivals import arrival
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.question_desk import QuestionDesk
-from assistant.web.reading_view import left_out
 from assistant.web.reading_desk import ReadingDesk, discard, paste
+from assistant.web.reading_view import left_out
 from assistant.web.view import View
 from ingest.tree.git_url import is_git_url
 
