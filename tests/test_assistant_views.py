@@ -140,10 +140,41 @@ EVERYWHERE: dict[str, Callable[[], str]] = {
     "question": lambda: transcript(Talk("ann", EVIL, (replace(ASKED, content=HOSTILE),))),
     "person": lambda: transcript(Talk("ann", BOT, (replace(ASKED, role="agent", author=HOSTILE),))),
 }
-TAGS = {"div", "span", "p", "progress", "nav", "button", "small", "b", "q", "br", "a", "h1", "h2", "ul", "li", "i", "mark"}
-TAGS |= {"form", "input", "textarea", "section", "article", "header", "footer", "svg", "path", "strong", "dl", "dt", "dd"}
+TAGS = {
+    "div",
+    "span",
+    "p",
+    "progress",
+    "nav",
+    "button",
+    "small",
+    "b",
+    "q",
+    "br",
+    "a",
+    "h1",
+    "h2",
+    "ul",
+    "li",
+    "i",
+    "mark",
+}
+TAGS |= {
+    "form",
+    "input",
+    "textarea",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "svg",
+    "path",
+    "strong",
+    "dl",
+    "dt",
+    "dd",
+}
 TAGS |= {"details", "summary", "table", "tbody", "tr", "th", "td"}
-)
 
 
 @pytest.mark.parametrize("view", EVERYWHERE.values(), ids=EVERYWHERE.keys())
