@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -134,6 +135,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     scratch = Scratch(settings.data_dir / "page")
     os.environ["GRADIO_TEMP_DIR"] = str(scratch.folder)  # Gradio asks for it when it is imported
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when it has ended in order
     try:
         return serve_with(options, settings)
     finally:
