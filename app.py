@@ -1,4 +1,4 @@
-"""Unabridged on the command line: serve (default), read, ask, compare, history, eval, key, invite, doctor."""
+"""Unabridged on the command line: serve (default), read, ask, compare, history, eval, calibrate, key, invite …"""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
-        return {**commands, "compare": compare, "invite": invite, "doctor": doctor}[options.command](options)
+        more = {"calibrate": calibrate, "compare": compare, "invite": invite, "doctor": doctor}
+        return {**commands, **more}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -185,6 +186,15 @@ def evaluate(options: argparse.Namespace) -> int:
     if not options.json:
         print(report)
     print(json.dumps(found, ensure_ascii=False))
+    return 0
+
+
+def calibrate(options: argparse.Namespace) -> int:
+    """`calibrate`: which heads of the model look at the proof, what its confidence is worth; once for each model."""
+    from assistant.calibrate import calibrate as find
+    from assistant.terminal import show_count
+
+    print(json.dumps(find(service_options(options), texts=options.texts, progress=show_count), ensure_ascii=False))
     return 0
 
 

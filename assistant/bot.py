@@ -7,15 +7,19 @@ from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 from assistant.answer_options import PLAIN, AnswerOptions
-from assistant.checked import Place
+from assistant.calibration import Calibration, general
+from assistant.checked import Checked, Place
 from assistant.checks import AnswerChecks
 from assistant.citations import Citer, evidence_over, says_not_stated
+from assistant.confidence import ABSENT, SUPPORTED
 from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
+from assistant.exhaustive import Exhausted
+from assistant.judging import Judge, Judged, doubtful
 from assistant.meter import Meter
 from assistant.profiles import Profile
 from assistant.prompt import Prompt, Turn
-from assistant.quoting import Quoting, settled, without_headers
+from assistant.quoting import Quoting, said_tokens, settled, without_headers
 from assistant.reading import ReadDocument
 from assistant.section_evidence import section_evidence
 from assistant.tokenizer import Tokenizer
@@ -24,7 +28,8 @@ from sparse_backend.constrain import Constraint
 from sparse_backend.schemas import GrammarConstraint
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.stops import StopStrings
-from storage import CitationRecord, SectionEvidence
+from storage import CitationRecord
+from storage.records import SectionEvidence
 
 Cancel = Callable[[], bool]
 
@@ -42,7 +47,8 @@ class Finished:
 
     `supported` is False when nothing in the document backs the answer; `unverified`: its quotes, paths and symbols
     that stand nowhere, and its advice. `see_also`: what the profile's checks add, numbered on from the citations.
-    `facts`: sentences found by rule; they stand at the end of `text` too. `sections`: where the model looked.
+    `facts`: sentences found by rule; they stand at the end of `text` too. `sections`: where the model looked. `judged`:
+    how sure the answer is. `listing`: everything that the question asks for, where it asks for all of one kind.
     """
 
     text: str
@@ -54,6 +60,8 @@ class Finished:
     see_also: tuple[CitationRecord, ...] = ()
     facts: tuple[str, ...] = ()
     sections: tuple[SectionEvidence, ...] = ()
+    judged: Judged | None = None
+    listing: Exhausted | None = None
 
 
 Event = Delta | Finished
@@ -62,12 +70,16 @@ Event = Delta | Finished
 class Bot:
     """One profile on one engine."""
 
-    def __init__(self, engine: Engine, tokenizer: Tokenizer, profile: Profile) -> None:
+    def __init__(
+        self, engine: Engine, tokenizer: Tokenizer, profile: Profile, calibration: Calibration | None = None
+    ) -> None:
+        """`calibration`: of the engine's model; without one the general weights serve."""
         self.engine: Engine | SpanEngine = engine
         self._engine = engine
         self.profile = profile
         self._tokenizer = tokenizer
         self._prompt = Prompt(tokenizer, profile)
+        self._judge = Judge(calibration or general(), tokenizer)
         self._quoting: Quoting | None = None  # made at the first question: it reads the whole vocabulary
         self._checks: WeakKeyDictionary[Citer, AnswerChecks] = WeakKeyDictionary()  # by the document's own citer
 
@@ -142,7 +154,8 @@ class Bot:
         text = text.strip()
         tokens, live = len(document.encoded.token_ids), len(document.live)
         read = len(document.read.segment) - document.prefix.start
-        mass = evidence_over(answer.evidence.numpy(), document.prefix.start, tokens)
+        said = said_tokens(answer.token_ids, self._tokenizer) or len(answer.token_ids)
+        mass = evidence_over(answer.evidence[:said].numpy(), document.prefix.start, tokens)
         proof = document.citer.prove(text, question, mass)
         silent = says_not_stated(text, self.profile.not_stated)
         citations = () if silent else proof.citations
@@ -154,17 +167,36 @@ class Bot:
             citations, beside = beside, ()
         backed = proof.supported if proof.citations else bool(citations)
         doubted = checked.refuted or (bool(proof.unverified) and "quotes" in self.profile.checks)
-        facts = "" if options.schema else "\n".join(f"- {fact}" for fact in checked.facts)  # JSON stays JSON
+        judged = self._judge.judge(
+            document.citer,
+            question,
+            text,
+            answer,
+            citations,
+            start=document.prefix.start,
+            tokens=tokens,
+            refused=silent,
+            symbols=_symbols(checked),
+        )
+        listing = None if options.schema else self._checks_of(document).listing(question, text, citations, silent)
+        if doubted or not (silent or backed) or (listing is not None and listing.disputed):
+            judged = doubtful(judged, refused=silent)
+        told = (*checked.facts, listing.sentence) if listing else checked.facts
+        if listing:
+            beside += self._cited(document, listing.places, (*citations, *beside))
+        facts = "" if options.schema else "\n".join(f"- {fact}" for fact in told)  # JSON stays JSON
         return Finished(
             text="\n\n".join(filter(None, (text if options.schema else without_headers(text), facts))),
             citations=citations,
-            supported=silent or (backed and not doubted),
+            supported=judged.word == SUPPORTED or (silent and judged.word == ABSENT),
             unverified=(*proof.unverified, *checked.unverified),
             coverage=coverage(document.held.document, tokens + live, read + live),
             answer=answer,
             see_also=beside,
-            facts=checked.facts,
+            facts=told,
             sections=section_evidence(document.held.document, document.encoded, mass),
+            judged=judged,
+            listing=listing,
         )
 
     def _checks_of(self, document: ReadDocument) -> AnswerChecks:
@@ -184,6 +216,13 @@ class Bot:
             document.citer.cite(number, place.start, place.end, 1.0, place.kind)
             for number, place in enumerate(new, len(citations) + 1)
         )
+
+
+def _symbols(checked: Checked) -> float | None:
+    """1 where the tree agrees with the places that an answer names, -1 where it does not know one; None without any."""
+    if checked.refuted or checked.unverified:
+        return -1.0
+    return 1.0 if checked.located else None
 
 
 def _ended(answer: Answer, stops: StopStrings) -> Answer:

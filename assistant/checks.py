@@ -11,6 +11,7 @@ from assistant.checked import Checked, merged
 from assistant.code_check import CodeCheck
 from assistant.code_tree import Tree
 from assistant.contract_check import ContractCheck
+from assistant.exhaustive import Exhausted, Exhaustive
 from assistant.history_check import HistoryCheck
 from assistant.passages import LiteralIndex
 from ingest import Document
@@ -45,6 +46,10 @@ class AnswerChecks:
         return HistoryCheck(self._document)
 
     @cached_property
+    def _exhaustive(self) -> Exhaustive:
+        return Exhaustive(self._document)
+
+    @cached_property
     def _literal(self) -> LiteralIndex:
         return LiteralIndex(self._document.text)
 
@@ -64,3 +69,9 @@ class AnswerChecks:
         if "promises" in self._checks:
             parts.append(self._history.asked(question, self._clock()))
         return merged(parts)
+
+    def listing(
+        self, question: str, answer: str, citations: Sequence[CitationRecord], refused: bool
+    ) -> Exhausted | None:
+        """Everything that `question` asks for, whatever the profile; None where it asks for no such thing."""
+        return self._exhaustive.check(question, answer, citations, refused=refused)

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from rapidfuzz.fuzz import partial_ratio
+from rapidfuzz.utils import default_process
 
 from assistant.passages import LiteralIndex, passage_at, passages
 from assistant.quoting import BlockQuote, split_quotes
+from assistant.sentences import sentences_in
 from assistant.sessions import session_label
 from assistant.words import overlap, terms_of
 from ingest import Document, Encoded
@@ -24,7 +27,7 @@ from storage import CitationRecord
 
 Mass = npt.NDArray[np.float32]
 _QUOTED = re.compile(r"[\"“„]([^\"“”„]{1,600})[\"”]")
-_REFERENCE = re.compile(r"\b(?:sections?|articles?|clauses?|paragraphs?|pages?|no\.)\s*\d+(?:\.\d+)*", re.IGNORECASE)
+REFERENCE = re.compile(r"\b(?:sections?|articles?|clauses?|paragraphs?|pages?|no\.)\s*\d+(?:\.\d+)*", re.IGNORECASE)
 _SILENT = re.compile(
     r"^\W*not (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)\b"
     r"|\bnot (?:\w+ )?(?:stated|specified|mentioned|found|given|provided)(?: anywhere)? (?:in|by) (?:the|this) "
@@ -36,6 +39,8 @@ _SILENT = re.compile(
 SHORTEST = 12  # characters of a quotation that is looked up; shorter ones are mostly defined terms
 LIMIT = 3  # citations per answer
 REST = 300  # characters by which a quote is completed to its sentence
+NEAR = 0.9  # likeness from which a quote is said to come from a passage
+CANDIDATES = 40  # passages that a quote which stands nowhere is compared with
 ENOUGH = 0.5  # share of the answer's own terms, weighted by rarity, that a passage must hold
 
 
@@ -66,16 +71,23 @@ class Citer:
 
     def prove(self, answer: str, question: str, evidence: Mass) -> Proof:
         """Citations for `answer`. `evidence` [document tokens]: attention mass while it was generated."""
-        attention = self._attention(evidence)
+        return self.prove_by(answer, question, self.attention(evidence))
+
+    def prove_by(self, answer: str, question: str, attention: Mass) -> Proof:
+        """The same by the attention [passages] on each, 1 for the one looked at most."""
         said, blocks = split_quotes(answer)
         quotes, unverified = self._quotes(said, attention)
         placed = [place for block in blocks if (place := self._place(block, attention))]
         lost = tuple(block.quote for block in blocks if not self._index.find(block.quote))
         chosen = [*placed, *quotes]
-        if not chosen:
-            chosen += self._passages_for(said, question, attention)
-        citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         backed = not placed or bool(quotes) or any(self._backs(said, question, start) for start, *_ in placed)
+        if not chosen or not backed:  # a quote that proves something else: what was looked at may prove this
+            found = self._passages_for(said, question, attention)
+            if found:
+                chosen, backed = [*found, *chosen], True
+            elif not chosen:
+                chosen, backed = self._by_sentence(said, question, attention)
+        citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         return Proof(citations, bool(citations) and backed, (*unverified, *lost))
 
     def _place(self, block: BlockQuote, attention: Mass) -> tuple[int, int, str, float] | None:
@@ -108,30 +120,84 @@ class Citer:
         figures = {term for term in terms if term[0].isdigit()}
         return figures <= held and len(terms & held) >= ENOUGH * len(terms)
 
+    def index_at(self, offset: int) -> int | None:
+        """The passage that holds the character at `offset`."""
+        return passage_at(self._passages, offset)
+
+    def passage(self, index: int) -> tuple[int, int]:
+        """The characters [start, end) of a passage."""
+        return self._passages[index].start, self._passages[index].end
+
+    def held(self, wanted: frozenset[str], index: int) -> float:
+        """The share of `wanted` terms, weighted by rarity, that a passage holds; 0 for none wanted."""
+        weights = {term: self._rarity(term) for term in wanted}
+        total = sum(weights.values())
+        return sum(weights[term] for term in wanted & self._terms[index]) / total if total else 0.0
+
+    def held_with_header(self, wanted: frozenset[str], index: int) -> float:
+        """The same, counting the words of the headers above the passage, and its file's name, too."""
+        start = self._passages[index].start
+        above = " ".join(section.title for section in self._document.section_path(start))
+        name = self._document.span_at(start).path.replace("/", " ").replace("_", " ")
+        rest = wanted - terms_of(above) - terms_of(name)
+        weights = {term: self._rarity(term) for term in wanted}
+        total = sum(weights.values())
+        missing = sum(weights[term] for term in rest - self._terms[index])
+        return 1.0 - missing / total if total else 0.0
+
+    def most_held(self, wanted: frozenset[str]) -> float:
+        """The largest such share that any passage holds."""
+        weights = {term: self._rarity(term) for term in wanted}
+        total = sum(weights.values())
+        return (
+            max((sum(weights[t] for t in wanted & terms) for terms in self._terms), default=0.0) / total
+            if total
+            else 0.0
+        )
+
+    def likeness(self, quote: str) -> float:
+        """1 where `quote` stands literally, else how like it the most similar words are, see `near`."""
+        return 1.0 if self._index.find(quote) else min(self.near(quote)[0], 0.99)
+
+    def near(self, quote: str) -> tuple[float, int | None]:
+        """How like the most similar words of any passage are to `quote` (rapidfuzz, 0 to 1), and which passage."""
+        terms = terms_of(quote)
+        ranked = sorted(range(len(self._terms)), key=lambda index: -len(terms & self._terms[index]))[:CANDIDATES]
+        best: tuple[float, int | None] = (0.0, None)
+        text = self._document.text
+        for index in ranked:
+            start, end = self.passage(index)
+            likeness = partial_ratio(quote, text[start:end], processor=default_process) / 100
+            best = max(best, (likeness, index), key=lambda one: one[0])
+        return best
+
     def cite(self, number: int, start: int, end: int, score: float, kind: str = "quote") -> CitationRecord:
         """The characters [start, end) of the document as citation `number`, their own words being the proof."""
         return self._record(number, start, end, kind, score)
 
-    def _attention(self, evidence: Mass) -> Mass:
+    def attention(self, evidence: Mass) -> Mass:
         """Mass per passage, 1 for the passage most looked at. The strongest tokens count, not the passage's length."""
+        return relative(self.mass(evidence))
+
+    def mass(self, evidence: Mass) -> Mass:
+        """Attention mass [passages], divided by the square root of a passage's tokens."""
         sums = np.concatenate([[0.0], np.cumsum(evidence, dtype=np.float64)])
         if not len(self._bounds):
             return np.zeros(0, dtype=np.float32)
         low, high = self._bounds[:, 0], self._bounds[:, 1]
-        mass = (sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1))
-        return np.asarray(mass / max(float(mass.max()), 1e-9), dtype=np.float32)
+        return np.asarray((sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1)), dtype=np.float32)
 
     def _quotes(self, answer: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], tuple[str, ...]]:
         """The answer's quotes as (start, end, kind, score), each where it was looked at most; and those not found."""
         found: list[tuple[int, int, str, float]] = []
         missing: list[str] = []
-        for match in _QUOTED.finditer(answer):
-            quote = match.group(1).strip().rstrip(".,;:")
-            if len(quote) < SHORTEST:
-                continue
+        for quote in quotes_in(answer):
             places = self._index.find(quote)
             if not places:
                 missing.append(quote)
+                likeness, index = self.near(quote)
+                if likeness >= NEAR and index is not None:  # not its words, but where they nearly stand
+                    found.append((*self.passage(index), "evidence", likeness))
                 continue
             scored = [(self._score_at(start, attention), start, end) for start, end in places]
             score, start, end = max(scored)
@@ -142,7 +208,7 @@ class Citer:
     def _passages_for(self, answer: str, question: str, attention: Mass) -> list[tuple[int, int, str, float]]:
         """The passages that hold what the answer says, those looked at most first."""
         asked = terms_of(question)
-        said = terms_of(_REFERENCE.sub(" ", answer)) or terms_of(answer)  # “Section 5” need not stand in Section 5
+        said = terms_of(REFERENCE.sub(" ", answer)) or terms_of(answer)  # “Section 5” need not stand in Section 5
         wanted = said - asked or said
         weights = {term: self._rarity(term) for term in wanted}
         total = sum(weights.values())
@@ -164,6 +230,14 @@ class Citer:
         best = candidates[0][0]
         kept = [(score, index) for score, index in candidates if score >= 0.6 * best][:LIMIT]
         return [(self._passages[i].start, self._passages[i].end, "evidence", min(score, 1.0)) for score, i in kept]
+
+    def _by_sentence(self, said: str, question: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], bool]:
+        """The best passage for each sentence that has one, and whether all have: answers may come from many places."""
+        parts = [said[start:end] for start, end in sentences_in(said)]
+        if len(parts) < 2:
+            return [], False
+        best = [self._passages_for(part, question, attention)[:1] for part in parts]
+        return list(dict.fromkeys(one for found in best for one in found)), all(best)
 
     def _rarity(self, term: str) -> float:
         """1 for a term of one passage, falling with the number of passages that hold it; figures count twice."""
@@ -193,6 +267,17 @@ class Citer:
         )
 
 
+def quotes_in(answer: str) -> list[str]:
+    """What an answer says in quotation marks, but for what is too short to be looked up."""
+    found = (match.group(1).strip().rstrip(".,;:") for match in _QUOTED.finditer(answer))
+    return [quote for quote in found if len(quote) >= SHORTEST]
+
+
+def relative(mass: Mass) -> Mass:
+    """`mass` [passages] as shares of the largest."""
+    return np.asarray(mass / max(float(mass.max(initial=0.0)), 1e-9), dtype=np.float32)
+
+
 def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: int) -> Mass:
     """Mean attention mass per document token over all generated tokens; the document starts at token `start`."""
     mass = np.asarray(rows, dtype=np.float32)
@@ -208,5 +293,5 @@ def says_not_stated(answer: str, own: str = "") -> bool:
     """
     if own and answer.strip().rstrip(".").casefold() == own.strip().rstrip(".").casefold():
         return True
-    figures = any(character.isdigit() for character in _REFERENCE.sub(" ", answer))
+    figures = any(character.isdigit() for character in REFERENCE.sub(" ", answer))
     return bool(_SILENT.search(answer)) and not figures

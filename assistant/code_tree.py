@@ -120,6 +120,12 @@ class Tree:
         header_end = min(section.header_end, section.header_start + 200)
         return Symbol(name, section.kind, span.path, line, last, section.header_start, header_end)
 
+    @cached_property
+    def defined(self) -> tuple[Symbol, ...]:
+        """All definitions of the files, in order of place."""
+        found = [symbol for same in self._symbols.values() for symbol in same]
+        return tuple(sorted(found, key=lambda symbol: symbol.start))
+
     def symbols(self, name: str) -> tuple[Symbol, ...]:
         """The definitions that `name` may mean: its title, the end of it, or with its module's name before it."""
         wanted = SEPARATORS.sub(".", name).strip(".")

@@ -56,16 +56,16 @@ def uses_asked_for(tree: Tree, question: str) -> Checked:
     """Verified facts for questions such as "who calls X", "where is X used", "who imports X", "what does X import"."""
     parts: list[Checked] = []
     for name in _asked(question, _IMPORTERS):
-        parts += [_importers(tree, path) for path in _files(tree, name)]
+        parts += [_importers(tree, path) for path in meant_files(tree, name)]
     for name in _asked(question, _IMPORTED):
-        parts += [_imports(tree, path) for path in _files(tree, name)]
+        parts += [_imports(tree, path) for path in meant_files(tree, name)]
     if not parts:
         for name in _asked(question, _CALLS):
             symbols = tree.symbols(name)
             if symbols:
                 parts.append(_uses(tree, name, symbols))
             else:
-                parts += [_importers(tree, path) for path in _files(tree, name)]
+                parts += [_importers(tree, path) for path in meant_files(tree, name)]
     return merged(parts)
 
 
@@ -121,7 +121,7 @@ def _asked(question: str, patterns: tuple[re.Pattern[str], ...]) -> list[str]:
     return list(dict.fromkeys(name.strip(".:") for name in found if name.strip(".:")))
 
 
-def _files(tree: Tree, name: str) -> tuple[str, ...]:
+def meant_files(tree: Tree, name: str) -> tuple[str, ...]:
     """The files that a name means: a path, a module in dots, a file's stem, or the file that defines a symbol."""
     plain = SEPARATORS.sub("/", name)
     direct = [path for path in tree.named(name) if not path.endswith("/")]
@@ -162,7 +162,7 @@ def _importers(tree: Tree, path: str) -> Checked:
         return Checked()
     if not found.paths:
         return Checked(facts=(f"No file that was read imports {path}.",))
-    places = [place for by in found.paths[:MAX_PLACES] if (place := _import_line(tree, by, path)) is not None]
+    places = [place for by in found.paths[:MAX_PLACES] if (place := import_line(tree, by, path)) is not None]
     return Checked(places=tuple(places), facts=(f"{path} is imported by {_paths(found)}.",))
 
 
@@ -179,7 +179,7 @@ def _paths(found: Linked) -> str:
     return ", ".join(found.paths) + (f" and {found.more} more" if found.more else "")
 
 
-def _import_line(tree: Tree, importer: str, path: str) -> Place | None:
+def import_line(tree: Tree, importer: str, path: str) -> Place | None:
     """The line of `importer` that names the imported file, where one can be told."""
     if importer.endswith("/"):
         return None

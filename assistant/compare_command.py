@@ -74,7 +74,7 @@ def _told(pair: Pair) -> str:
     assert clause is not None
     page = f", p. {clause.page}" if clause.page else ""
     before = f" (was {pair.old.number})" if pair.old and pair.renumbered and pair.new else ""
-    head = f"{', '.join(pair.kinds)}: {clause.number} {clause.title}{before}{page}".replace("  ", " ")
+    head = f"{', '.join(pair.kinds)}: {clause.header or 'before the first header'}{before}{page}"
     body = "" if pair.old and pair.new and not pair.edited else "  " + "".join(map(_signed, _pieces(pair))).strip()
     return "\n".join(filter(str.strip, (head, body)))
 

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import torch
 
+from assistant.calibration import sentence, shipped_calibration
 from assistant.keeping import segments
 from assistant.profile_folder import find_profile, profile_lines
 from assistant.service import chosen_level, chosen_pattern
@@ -49,6 +50,7 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
         "gpu": _gpu(),
         "model": _model(options),
         "weights": _weights(options.weights),
+        "calibration": _calibration(options),
         "dtype": _dtype(options.dtype),
         "libraries": _libraries(),
         "kernel": _kernel(options.impl),
@@ -92,6 +94,14 @@ def _weights(name: str) -> str:
     if kind is Weights.EXACT:
         return "exact: as the model's files hold them"
     return f"{kind.value}: linear layers packed when the model is loaded, computed by torch's kernels on the CPU only"
+
+
+def _calibration(options: ServiceOptions) -> str:
+    """What is known of models: the shipped calibration, and those found here by fingerprint; no model is loaded."""
+    models = options.data_dir / "models"
+    kept = sorted(path.stem[:12] for path in (models / "calibrations").glob("*.json"))
+    shipped = f"shipped for the embedded model: {sentence(shipped_calibration())}"
+    return shipped + (f"; found here for {', '.join(kept)}" if kept else "; none found here (app.py calibrate)")
 
 
 def _dtype(name: str) -> str:

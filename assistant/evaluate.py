@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.bot import Bot, Finished
+from assistant.calibration import Calibration, calibration_of, general
 from assistant.citations import Citer, says_not_stated
 from assistant.errors import AssistantError
 from assistant.library import Held
@@ -61,11 +62,19 @@ class Examination:
     """One document, one model, one profile: bots of several settings answer the same questions."""
 
     def __init__(
-        self, document: Document, decoder: Decoder, tokenizer: Tokenizer, profile: Profile, segments: Path, impl: str
+        self,
+        document: Document,
+        decoder: Decoder,
+        tokenizer: Tokenizer,
+        profile: Profile,
+        segments: Path,
+        impl: str,
+        calibration: Calibration | None = None,
     ) -> None:
         self._held = Held("eval", document, 0, 0.0)
         self._decoder, self._tokenizer, self._profile = decoder, tokenizer, profile
         self._segments, self._impl = segments, chosen(impl)
+        self._calibration = calibration or general()
         self._prompt = Prompt(tokenizer, profile)
         self._encoded = encode(document, tokenizer)
         self._literal = LiteralIndex(document.text)
@@ -94,7 +103,10 @@ class Examination:
             engine.forget(document.read.segment.key)
 
     def _engine(self, pattern: str, level: str) -> Engine:
-        return Engine(self._decoder, EngineOptions(self._segments / f"{pattern}-{level}", pattern, level, self._impl))
+        options = EngineOptions(self._segments / f"{pattern}-{level}", pattern, level, self._impl)
+        engine = Engine(self._decoder, options)
+        engine.heads = self._calibration.heads
+        return engine
 
     def _read(self, engine: Engine, encoded: Encoded) -> tuple[ReadDocument, float]:
         prefix = self._prompt.prefix(encoded)
@@ -103,7 +115,8 @@ class Examination:
         return document, read.seconds - read.save_s
 
     def _row(self, engine: Engine, document: ReadDocument, question: OwnQuestion, seconds: float) -> Row:
-        *_, finished = Bot(engine, self._tokenizer, self._profile).answer(document, [], question.question)
+        bot = Bot(engine, self._tokenizer, self._profile, self._calibration)
+        *_, finished = bot.answer(document, [], question.question)
         assert isinstance(finished, Finished)
         return {
             "suite": "document",
@@ -116,7 +129,10 @@ class Examination:
             "refused": says_not_stated(finished.text),
             "citations": len(finished.citations),
             "citation_right": any(self._proves(one, question) for one in finished.citations),
+            "citations_right": sum(self._proves(one, question) for one in finished.citations),
             "supported": finished.supported,
+            "word": finished.judged.word if finished.judged else "",
+            "confidence": finished.judged.probability if finished.judged else None,
             "context": len(document.read.segment),
             "read_s": round(seconds, 3),
             "first_token_s": round(finished.answer.first_token_s, 3),
@@ -186,7 +202,8 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     }
     ledger = Ledger.open(command.out or options.data_dir / "eval", identity, facts, command.run)
     with tempfile.TemporaryDirectory(prefix="unabridged-eval-") as scratch:
-        exam = Examination(document, decoder, tokenizer, profile, Path(scratch) / "segments", options.impl)
+        known = calibration_of(decoder.fingerprint, options.data_dir / "models")
+        exam = Examination(document, decoder, tokenizer, profile, Path(scratch) / "segments", options.impl, known)
         facts["tokens"] = exam.tokens
         if DENSE in command.rivals:
             _run(ledger, DENSE, questions, lambda left: exam.ask(DENSE, "faithful", left))

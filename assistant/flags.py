@@ -16,6 +16,7 @@ COMMANDS = {
     "history": "a customer's sessions: import, list, export, delete, restore, erase",
     "compare": "two versions of a contract",
     "eval": "score answers on a document",
+    "calibrate": "find the heads and the confidence of a model",
     "key": "a new API key",
     "invite": "a one-time link for somebody new, or for a new password",
     "doctor": "what this machine has, and every setting",
@@ -95,6 +96,8 @@ def _flags_of(name: str, command: argparse.ArgumentParser) -> None:
     if name in ("read", "ask", "compare", "eval"):
         _setting(command, "--password", "of an encrypted PDF")
         command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
+    if name == "calibrate":
+        command.add_argument("--texts", type=int, default=60, metavar="N", help="generated texts to ask about")
     if name == "key":
         command.add_argument("--user", required=True)
         command.add_argument("--name", default="", help="what the key is for")

@@ -219,6 +219,16 @@ def sessions_of(
     return sorted(found, key=lambda session: (session.started_at, session.conversation_id, session.number))
 
 
+def history_as_read(
+    store: Store, user: str, conversation_id: str, running: int, before: int | None = None
+) -> tuple[Document, tuple[Place, ...]]:
+    """All sessions as an answer in session `running` of this conversation had them, that one last."""
+    sessions = sessions_of(store, user, conversation_id, before)
+    live = [each for each in sessions if (each.conversation_id, each.number) == (conversation_id, running)]
+    closed = [each for each in sessions if each not in live]
+    return joined(f"history of {user}", [session_document(each) for each in (*closed, *live)])
+
+
 def latest_conversation(store: Store, user: str, bot: str) -> str | None:
     """The user's conversation with this bot that was last spoken in, of those about no document."""
     return next((each.id for each in histories(store, user) if each.bot == bot), None)

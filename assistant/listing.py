@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
-from assistant.receipts import facts, numbers, proofs, see_also, setting
+from assistant.exhaustive import ADDED, NAMED
+from assistant.receipts import evidence, facts, listed, numbers, proofs, see_also, setting
 from ingest import Document, Encoded, IngestReport, Section
 from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
+
+LISTED_LINES = 40  # hits of an exhaustive answer shown on the terminal
 
 
 def listing(document: Document, encoded: Encoded) -> dict[str, Any]:
@@ -132,8 +135,37 @@ def answer_json(text: str, record: AnswerRecord, conversation: str, total_s: flo
         "exact": setting(record, "exact", "yes") == "yes",
         "looked_at": int(setting(record, "looked_at", "0")),
         "supported": record.supported,
+        "evidence": evidence_json(record),
+        "exhaustive": listed_json(record),
         "finish": record.finish_reason,
         "conversation": conversation,
+    }
+
+
+def evidence_json(record: AnswerRecord) -> dict[str, Any]:
+    """How sure an answer is: word, probability, whether the weights are the model's own, sentences without proof."""
+    told = evidence(record)
+    return {
+        "word": told.word,
+        "confidence": told.probability,
+        "calibrated": told.calibrated,
+        "heads": told.heads,
+        "unsupported": list(told.unsupported),
+    }
+
+
+def listed_json(record: AnswerRecord) -> dict[str, Any] | None:
+    """Everything that the question asked for; its hits are those of `see_also` of kind “listed” and “structure”."""
+    told = listed(record)
+    if told is None:
+        return None
+    return {
+        "label": told.label,
+        "shown": told.shown,
+        "found": told.found,
+        "named": told.named,
+        "disputed": told.disputed,
+        "numbers": [each.number for each in told.hits],
     }
 
 
@@ -153,16 +185,48 @@ def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -
         f"  [{citation.number}] {place(citation, files=record.files)}: “{citation.quote}”"
         for citation in proofs(record)
     ]
-    if not record.supported:
-        lines.append("  No passage of the document was found that proves this answer.")
+    lines += [f"  {line}" for line in evidence_lines(record)]
     lines += [f"  Not in the document: “{quote}”" for quote in finished.unverified]
     lines += [
         f"  See also [{citation.number}] {citation.kind}, {place(citation, files=record.files)}: “{citation.quote}”"
         for citation in see_also(record)
+        if citation.kind not in (NAMED, ADDED)
     ]
+    lines += _listed_lines(record)
     lines.append(f"  {finished.coverage.sentence()} {timing_sentence(record)}")
     lines.append(f"  Ask on: --conversation {conversation}")
     return "\n".join(lines)
+
+
+def evidence_lines(record: AnswerRecord) -> list[str]:
+    """The word for how sure the answer is, the sentences that nothing proves, and how that is known."""
+    told = evidence(record)
+    if not told.word:
+        return [] if record.supported else ["No passage of the document was found that proves this answer."]
+    known = "" if told.calibrated else " (not calibrated for this model)"
+    lines = [f"{told.word[0].upper()}{told.word[1:]}, {told.probability or 0:.0%} sure{known}."]
+    if not record.supported and not proofs(record):
+        lines.append("No passage of the document was found that proves this answer.")
+    return lines + [f"Not proven: “{sentence}”" for sentence in told.unsupported]
+
+
+def _listed_lines(record: AnswerRecord) -> list[str]:
+    """“14 of 14 defined terms:”, then each with its place; what the answer did not name is marked so."""
+    told = listed(record)
+    if told is None:
+        return []
+    lines = [f"  {told.shown} of {told.found} {told.label}, {told.named} named in the answer:"]
+    if told.disputed:
+        lines.append("  The answer says otherwise; the list was found over the whole text.")
+    for each in told.hits[:LISTED_LINES]:
+        mark = "" if each.kind == NAMED else ", found by structure"
+        lines.append(f"    [{each.number}] {place(each, files=record.files)}{mark}: “{_shortened(each.quote)}”")
+    more = len(told.hits) - LISTED_LINES
+    return lines + ([f"    and {more} more (--json lists all)"] if more > 0 else [])
+
+
+def _shortened(quote: str, most: int = 90) -> str:
+    return quote if len(quote) <= most else f"{quote[: most - 2].rstrip()} …"
 
 
 def place(citation: CitationRecord, *, files: int = 1) -> str:

@@ -70,3 +70,19 @@ class Quoting:
         while len(self._sources) > self._kept:
             self._sources.popitem(last=False)
         return source
+
+
+def said_tokens(token_ids: Sequence[int], tokenizer: Tokenizer) -> int:
+    """How many tokens of an answer come before its first block quote: those that the model chose by itself."""
+    text = tokenizer.decode(token_ids)
+    quote = _QUOTE.search(text)
+    if quote is None:
+        return len(token_ids)
+    low, high = 0, len(token_ids)
+    while low < high:  # the longest beginning that spells nothing of the quote
+        middle = (low + high + 1) // 2
+        if len(tokenizer.decode(token_ids[:middle]).rstrip()) <= len(text[: quote.start()].rstrip()):
+            low = middle
+        else:
+            high = middle - 1
+    return low

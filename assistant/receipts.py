@@ -3,17 +3,86 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from assistant.bot import Finished
+from assistant.exhaustive import ADDED, NAMED
 from storage import AnswerRecord, CitationRecord
 
-_BESIDE, _FACT = "see_also", "fact"
+_BESIDE, _FACT, _WEAK = "see_also", "fact", "unsupported"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """How sure an answer is, see judging.Judged; `word` is "" for answers of versions that did not tell."""
+
+    word: str
+    probability: float | None
+    calibrated: bool
+    heads: int
+    unsupported: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What an exhaustive question got, see exhaustive.Exhausted: `shown` of `found`, `named` of them by the answer."""
+
+    label: str
+    shown: int
+    found: int
+    named: int
+    disputed: bool
+    hits: tuple[CitationRecord, ...]  # kind “listed”: the answer names it; “structure”: added
 
 
 def beside_settings(event: Finished) -> tuple[tuple[str, str], ...]:
     """How many of a receipt's last citations stand beside the answer, and the sentences found by rule."""
     beside = ((_BESIDE, str(len(event.see_also))),) if event.see_also else ()
-    return (*beside, *((_FACT, fact) for fact in event.facts))
+    return (*beside, *((_FACT, fact) for fact in event.facts), *_evidence(event), *_listing(event))
+
+
+def _evidence(event: Finished) -> tuple[tuple[str, str], ...]:
+    judged = event.judged
+    if judged is None:
+        return ()
+    return (
+        ("evidence", judged.word),
+        ("confidence", f"{judged.probability:.4f}"),
+        ("calibrated", "yes" if judged.calibrated else "no"),
+        ("heads", str(judged.heads)),
+        *((_WEAK, sentence) for sentence in judged.unsupported),
+    )
+
+
+def _listing(event: Finished) -> tuple[tuple[str, str], ...]:
+    listing = event.listing
+    if listing is None:
+        return ()
+    counts = (("listed_shown", len(listing.items)), ("listed_found", listing.found), ("listed_named", listing.named))
+    told = ("listed_disputed", "yes" if listing.disputed else "no")
+    return (("listed", listing.label), *((name, str(count)) for name, count in counts), told)
+
+
+def evidence(record: AnswerRecord) -> Evidence:
+    """How sure the answer is."""
+    told = setting(record, "confidence")
+    return Evidence(
+        word=setting(record, "evidence"),
+        probability=float(told) if told else None,
+        calibrated=setting(record, "calibrated") == "yes",
+        heads=int(setting(record, "heads", "0")),
+        unsupported=tuple(value for name, value in record.settings if name == _WEAK),
+    )
+
+
+def listed(record: AnswerRecord) -> Listed | None:
+    """Everything that the question asked for; None where it asked for no such thing."""
+    label = setting(record, "listed")
+    if not label:
+        return None
+    shown, found, named = numbers(record, ("listed_shown", "listed_found", "listed_named"))
+    hits = tuple(each for each in see_also(record) if each.kind in (NAMED, ADDED))
+    return Listed(label, shown, found, named, setting(record, "listed_disputed") == "yes", hits)
 
 
 def proofs(record: AnswerRecord) -> tuple[CitationRecord, ...]:

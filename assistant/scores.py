@@ -28,11 +28,28 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
         "worst_kind": min(kinds, key=lambda kind: kinds[kind]),
         "right_and_cited": _share([row["score"] == 1.0 and row["citation_right"] for row in told]),
         "citation_right_when_right": _share([row["citation_right"] for row in right]),
+        **_proof_figures(told, silent),
         "refused_absent": _share([row["refused"] for row in silent]),
         "refused_wrongly": _share([row["refused"] for row in told]),
         "read_s": round(sum(row["read_s"] for row in rows) / len(rows), 2),
         "first_token_s": round(sum(row["first_token_s"] for row in rows) / len(rows), 2),
         "context": round(sum(row["context"] for row in rows) / len(rows)),
+    }
+
+
+def _proof_figures(told: Sequence[Row], silent: Sequence[Row]) -> dict[str, Any]:
+    """Precision and recall of citations, and how often “supported” was said of wrong and of right answers."""
+    answered = [row for row in (*told, *silent) if not row["refused"]]
+    wrong = [row for row in answered if row["score"] < 1.0]
+    right = [row for row in answered if row["score"] == 1.0]
+    given = sum(row.get("citations", 0) for row in told if not row["refused"])
+    on_proof = sum(row.get("citations_right", 0) for row in told if not row["refused"])
+    return {
+        "citation_precision": round(on_proof / given, 4) if given else None,
+        "citation_recall": _share([row["citation_right"] for row in told]),
+        "wrong_called_supported": f"{sum(row.get('supported', False) for row in wrong)} of {len(wrong)}",
+        "wrong_cited": f"{sum(row.get('citations', 0) > 0 for row in wrong)} of {len(wrong)}",
+        "right_called_supported": f"{sum(row.get('supported', False) for row in right)} of {len(right)}",
     }
 
 
@@ -43,6 +60,7 @@ def _share(flags: Sequence[bool]) -> float | None:
 def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
     """Conditions, one row a setting, then every question whose answer differs between settings."""
     header = ["setting", "right", "worst kind", "by kind", "right and cited rightly", "cited rightly when right"]
+    header += ["citations: precision, recall", "called supported: wrong, right answers"]
     header += ["refused where absent", "refused wrongly", "tokens read", "reads in", "first word"]
     table = [
         [
@@ -52,6 +70,8 @@ def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
             ", ".join(f"{kind} {percent(value)}" for kind, value in one["kinds"].items()),
             percent(one["right_and_cited"]),
             percent(one["citation_right_when_right"]),
+            f"{percent(one['citation_precision'])}, {percent(one['citation_recall'])}",
+            f"{one['wrong_called_supported']}, {one['right_called_supported']}",
             percent(one["refused_absent"]),
             percent(one["refused_wrongly"]),
             f"{one['context']:,}",

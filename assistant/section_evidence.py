@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ingest import Document, Encoded, Section
-from storage import SectionEvidence
+from storage.records import SectionEvidence
 
 LEAST = 0.0005  # share below which a section is not kept: nobody could see its bar
 MOST = 400  # sections kept with one answer, those looked at most

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from assistant.bot import Bot
+from assistant.calibration import calibration_of
 from assistant.chat import AnswerJob, Chat
 from assistant.costs import Costs
 from assistant.errors import AssistantError, UnknownBotError
@@ -71,6 +72,7 @@ class Service:
             decoder = load_decoder(name, folder, dtype, data / "models" / "fingerprints.json", weights)
             self._decoder, self._impl = decoder, impl
             self._costs = Costs(folder, dtype, impl.device)
+            self.calibration = calibration_of(decoder.fingerprint, data / "models")
             self.engine = self._engine_for(self.profile)
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
@@ -118,7 +120,9 @@ class Service:
         with self._making:
             if (pattern, level) not in self._engines:
                 options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-                self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
+                engine = self._on_decoder(options, store_options(self.options))
+                engine.heads = self.calibration.heads
+                self._engines[pattern, level] = engine
             return self._engines[pattern, level]
 
     def _on_decoder(self, options: EngineOptions, kept: StoreOptions) -> Engine:
@@ -157,7 +161,7 @@ class Service:
             cost = None
         else:
             engine = self._engine_for(profile)
-            bot = Bot(engine, self.tokenizer, profile)
+            bot = Bot(engine, self.tokenizer, profile, self.calibration)
             cost = self._costs.of(chosen_pattern(self.options, profile), chosen_level(self.options, profile))
         reader = Reader(self.library, engine, self.tokenizer, profile, self.observers, self.holdings, cost)
         chat = Chat(self.store, bot, remember=remember, observer=self.observers, second=self.second_looks)

@@ -94,3 +94,13 @@ def show_progress(state: ReadState) -> None:
     text = f"{state.phase}: {state.done:,} of {state.total:,} {unit}{eta}" if state.total else state.phase
     end = "\n" if state.phase in ("done", "failed", "cancelled") else ""
     print(f"\r\x1b[K{text}", end=end, file=sys.stderr, flush=True)
+
+
+def show_count(done: int, total: int) -> None:
+    """The same for texts of a calibration."""
+    print(
+        f"\r\x1b[Kcalibrating: {done:,} of {total:,} texts",
+        end="\n" if done == total else "",
+        file=sys.stderr,
+        flush=True,
+    )

@@ -29,7 +29,7 @@ _MARKS = " .:;,–—"  # between a header and its text
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One section's own words. `header` as it stands, `text` without it; `start` its place in its document."""
+    """One section's own words. `header`: number and title as they stand; `start`: its place in its document."""
 
     number: str
     title: str
@@ -72,14 +72,14 @@ def clauses(document: Document) -> tuple[Clause, ...]:
     found: list[Clause] = []
     for index, ranges in own_parts(document):
         section = document.sections[index] if index >= 0 else None
-        header = " ".join(text[section.header_start : section.header_end].split()) if section else ""
         cut = section.header_end if section else 0
         body = " ".join(" ".join(text[max(start, cut) : end].split()) for start, end in ranges if end > cut).lstrip(
             _MARKS
         )
         if section is None and not body:
             continue
-        number, title = numbered(section.title if section else "")
+        header = section.title if section else ""
+        number, title = numbered(header)
         start = section.start if section else ranges[0][0]
         level = section.level if section else 0
         found.append(Clause(number, title, header, body, start, level, document.span_at(start).page))

@@ -29,7 +29,7 @@ from sparse_backend.kvstore import SegmentStore, StoreOptions
 from sparse_backend.lookup import Drafter
 from sparse_backend.model import Decoder, Step
 from sparse_backend.presets import Schedule, preset
-from sparse_backend.probe import Evidence
+from sparse_backend.probe import Evidence, Head
 from sparse_backend.quantize import packed_bytes
 from sparse_backend.read_plan import ReadPlan, resident_bytes
 from sparse_backend.requests import AskRequest, Cancel, ReadRequest, Wish
@@ -71,6 +71,7 @@ class Engine:
         self.options = options
         decoder.to(options.impl.device)
         self.schedule = preset(options.pattern, options.level)
+        self.heads: tuple[Head, ...] = ()  # those that look at the proof, where they are known for this model
         self.store = SegmentStore(options.segments, store)
         self.store.open()
         self.shelf = Shelf(self.store, options.impl.device, options.resident_segments)
@@ -220,7 +221,7 @@ class Engine:
         start = time.perf_counter()
         tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids)
         cached = len(whole) + tail.kv.length
-        evidence = Evidence(self.decoder.shape.layers, len(whole), SINK)
+        evidence = Evidence(self.decoder.shape.layers, len(whole), SINK, self.heads)
         wish = Wish(
             Sampler(sampling),
             Speculation(self._drafter(whole, tail_ids), constraint),
@@ -263,6 +264,7 @@ class Engine:
             exact=selection is None,
             looked_at=selection.tokens if selection else len(whole),
             choices=tuple(request.choices),
+            heads=len(self.heads),
         )
 
     def _graph(

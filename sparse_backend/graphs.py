@@ -154,14 +154,21 @@ class _PlacedStep:
         return rotation.apply(x, cos.index_select(0, self.place), sin.index_select(0, self.place))
 
     def _add(self, layer: int, masses: Sequence[Tensor]) -> None:
-        """The strongest head's probability of every context token, of those met; `masses`: [Hkv, group, n_i]."""
+        """The probability of every context token that was met, as Evidence pools heads; `masses`: [Hkv, group, n_i]."""
+        if self._index and self._evidence.heads:
+            kv_heads, group, _ = masses[0].shape
+            index = self._index[layer].view(kv_heads, -1)
+            for head in self._evidence.heads_of(layer):
+                share = masses[0][head // group, head % group] / len(self._evidence.heads)
+                self.mass[0].scatter_add_(0, index[head // group], share)
+            return
         if self._index:
             best = masses[0].amax(1).reshape(-1)
             self.mass[0] += self._spread.zero_().scatter_reduce_(0, self._index[layer], best, "amax")
             return
         low = 0
         for one in masses:
-            self.mass[0, low : low + one.shape[2]] += one.amax((0, 1))
+            self.mass[0, low : low + one.shape[2]] += self._evidence.pooled(layer, one.flatten(0, 1))
             low += one.shape[2]
 
 

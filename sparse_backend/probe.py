@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+
+Head = tuple[int, int]  # layer, query head
 
 
 class Evidence:
     """Collects, for each generated token, how much attention each of the first n context tokens received.
 
-    Per layer the strongest head counts for each token, over the upper two thirds of the layers, where retrieval
-    happens; the first `skip` tokens are attention sinks and say nothing, so they are left out.
+    `heads`: those that proved useful for the model (retrieval heads, Wu et al. 2024, arXiv:2404.15574); their mean
+    counts, and layers without one cost nothing. Without any, the strongest head of each layer counts for each token,
+    summed over the upper two thirds of the layers. The first `skip` tokens are attention sinks and say nothing, so
+    they are left out.
     """
 
-    def __init__(self, layers: int, n: int, skip: int) -> None:
+    def __init__(self, layers: int, n: int, skip: int, heads: Sequence[Head] = ()) -> None:
         self.n = n
+        self.heads = tuple(heads)
+        self._of: dict[int, list[int]] = {}
+        for layer, head in heads:
+            self._of.setdefault(layer, []).append(head)
         self._first_layer = layers // 3
         self._skip = min(skip, n)
         self._now = torch.zeros(1, n)
@@ -26,7 +36,19 @@ class Evidence:
 
     def wanted(self, layer: int) -> int:
         """Of how many queries, counted from the last, this layer's probabilities count."""
-        return len(self._now) if layer >= self._first_layer else 0
+        counts = layer in self._of if self._of else layer >= self._first_layer
+        return len(self._now) if counts else 0
+
+    def heads_of(self, layer: int) -> tuple[int, ...]:
+        """The named heads of a layer."""
+        return tuple(self._of.get(layer, ()))
+
+    def pooled(self, layer: int, weights: Tensor) -> Tensor:
+        """Probabilities [Hq, …] of one layer as the share that it adds, without the first dimension."""
+        if not self._of:
+            return weights.amax(0)
+        total = torch.stack([weights[head] for head in self._of[layer]]).sum(0)  # views: a CUDA graph records them
+        return total / len(self.heads)
 
     def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
         """`weights` [Hq, R or more, N]: the probabilities of one layer, of which the first n keys count.
@@ -38,10 +60,17 @@ class Evidence:
         count = len(self._now)
         self._now = self._now.to(weights.device)
         if index is None:
-            self._now += weights[:, -count:, : self.n].amax(0).float()
+            self._now += self.pooled(layer, weights[:, -count:, : self.n].float())
             return
         kv_heads, met = index.shape
-        best = weights[:, -count:, :met].float().view(kv_heads, -1, count, met).amax(1)  # [Hkv, rows, M]
+        seen = weights[:, -count:, :met].float()
+        if self._of:
+            group = len(weights) // kv_heads
+            for head in self._of[layer]:
+                place = index[head // group].expand(count, -1)
+                self._now.scatter_add_(1, place, seen[head] / len(self.heads))
+            return
+        best = seen.view(kv_heads, -1, count, met).amax(1)  # [Hkv, rows, M]
         spread = torch.zeros_like(self._now)
         for head in range(kv_heads):
             spread.scatter_reduce_(1, index[head].expand(count, -1), best[head], "amax")

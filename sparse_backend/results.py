@@ -30,7 +30,8 @@ class Answer:
 
     `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
     token looked at the whole context; else at `looked_at` tokens of it, per layer and key head. `choices`: the tokens
-    with their log-probabilities.
+    with their log-probabilities. `heads`: how many heads the evidence is the mean of; 0 where the strongest of each
+    upper layer counts.
     """
 
     token_ids: tuple[int, ...]
@@ -43,3 +44,4 @@ class Answer:
     exact: bool = True
     looked_at: int = 0
     choices: tuple[Choice, ...] = ()
+    heads: int = 0

@@ -7,7 +7,6 @@ from storage.records import (
     DocumentRecord,
     Message,
     NotFoundError,
-    SectionEvidence,
     StorageError,
 )
 from storage.store import Store
@@ -19,7 +18,6 @@ __all__ = [
     "DocumentRecord",
     "Message",
     "NotFoundError",
-    "SectionEvidence",
     "StorageError",
     "Store",
 ]

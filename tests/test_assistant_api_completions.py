@@ -6,11 +6,13 @@ import base64
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from storage.records import PastMessage, PastSession
 from tests.api_house import ANSWER, House, Person, ann, bob, house, house_in, question_body
 from tests.fakes import CONTRACT
 
@@ -131,6 +133,21 @@ def test_a_repeated_request_joins_the_answer_that_still_grows(ann: Person, house
         thread.join(20)
     assert [each["choices"][0]["message"]["content"] for each in found] == [ANSWER] * 2
     assert found[0]["id"] == found[1]["id"] and len(house.engine.asked) == asked + 1
+
+
+def test_a_conversation_without_a_document_is_answered_over_the_history(ann: Person, house: House) -> None:
+    store = house.service.store
+    then = datetime(2025, 5, 3, 9, tzinfo=UTC)
+    said = PastSession(then, (PastMessage("user", "My router X200 is broken.", then),))
+    talk = store.import_history(ann.user, "support", "Router", [said])
+    body = {"model": "support", "conversation": talk.id, "messages": [{"role": "user", "content": "What broke?"}]}
+    answer = ann.call("POST", CHAT, json=body)
+    assert answer.status_code == 200 and answer.json()["choices"][0]["message"]["content"] == ANSWER
+    assert answer.json()["unabridged"]["coverage"]["messages"] == 1
+    assert [each.role for each in store.messages(ann.user, talk.id)] == ["user", "user", "assistant"]
+    bare = store.create_conversation(ann.user, "legal", "Bare")
+    refused = ann.call("POST", CHAT, json={**body, "model": "legal", "conversation": bare.id})
+    assert refused.status_code == 400 and "no document" in refused.json()["error"]["message"]
 
 
 def test_stop_strings_lengths_and_log_probabilities(ann: Person, house: House) -> None:

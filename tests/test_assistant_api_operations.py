@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -134,6 +135,16 @@ def test_responses_carry_security_headers(house: House) -> None:
     assert headers["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"
     assert headers["cache-control"] == "no-store"
     assert "server" not in headers
+
+
+def test_bots_of_a_team_are_listed_like_the_shipped_ones(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = replace(house.service.profiles["legal"], name="leases", title="Lease reader")
+    monkeypatch.setitem(house.service.profiles, "leases", own)
+    person = house.person()
+    listed = {each["id"]: each["title"] for each in person.call("GET", "/v1/models").json()["data"]}
+    assert listed["leases"] == "Lease reader" and {"legal", "code", "support"} <= set(listed)
+    assert person.call("GET", "/v1/models/leases").json()["title"] == "Lease reader"
+    assert person.call("GET", "/v1/models/nobody").status_code == 404
 
 
 def test_the_openapi_document_describes_every_route(house: House) -> None:

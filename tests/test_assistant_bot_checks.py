@@ -81,7 +81,8 @@ def test_findings_are_part_of_the_answer_when_asked_for(tmp_path: Path) -> None:
 def test_names_of_code_are_checked_and_a_right_place_is_proof(tmp_path: Path, tree: Document) -> None:
     profile = replace(find_profile("code"), system=PROFILE.system, max_new_tokens=60)
     found = answered(tmp_path, tree, "`load` is at cart.py:1, `lode` at none.py.", "Who calls load?", profile)
-    assert found.supported and found.unverified == ("lode", "none.py")
+    assert not found.supported and found.unverified == ("lode", "none.py")
+    assert answered(tmp_path / "b", tree, "`load` is at cart.py:1.", "Who calls load?", profile).supported
     assert (found.citations[0].path, found.citations[0].line, found.citations[0].quote) == (
         "cart.py",
         1,

@@ -266,11 +266,19 @@ def test_every_citation_is_the_documents_own_text(first: str, second: str, answe
     literal = source.text[cut[0] : sum(cut)].replace('"', "")
     for said in (answer, f'{answer} "{literal}"'):
         proof = citer(source).prove(said, "fee", nothing(source))
-        assert proof.supported == bool(proof.citations)
+        assert proof.citations or not proof.supported
         for citation in proof.citations:
             own = source.text[citation.start : citation.end]
             assert own and squeezed(own) == squeezed(citation.quote)
             assert citation.page == source.span_at(citation.start).page
+
+
+def test_a_quote_that_nearly_stands_there_is_named_and_its_place_is_cited() -> None:
+    found = citer().prove('It says "The Lender may ends the loan upon ten (10) days notice".', "", nothing(DEED))
+    assert found.unverified == ("The Lender may ends the loan upon ten (10) days notice",)
+    (cited,) = found.citations
+    assert cited.kind == "evidence" and cited.quote == "The Lender may end the loan upon ten (10) days' notice."
+    assert 0.9 <= cited.score < 1.0
 
 
 # -- block quotes ------------------------------------------------------------------------
@@ -281,10 +289,15 @@ CLAUSES = lines(
 )
 
 
-def test_a_true_quote_that_does_not_hold_the_answer_is_shown_but_supports_nothing() -> None:
+def test_a_true_quote_that_does_not_hold_the_answer_supports_nothing_and_what_does_hold_it_goes_first() -> None:
     asked = "When does this Agreement end?"
-    wrong = citer(CLAUSES).prove("December 2027\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
+    wrong = citer(CLAUSES).prove("December 2028\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
     assert [one.quote for one in wrong.citations] == ["The yearly fee is 500 euros."] and not wrong.supported
+    beside = citer(CLAUSES).prove("5 December 2027\n> The yearly fee is 500 euros.", asked, nothing(CLAUSES))
+    assert [(one.quote, one.kind) for one in beside.citations] == [
+        ("This Agreement ends on 5 December 2027 unless renewed.", "evidence"),
+        ("The yearly fee is 500 euros.", "quote"),
+    ]
     said = "5 December 2027\n> This Agreement ends on 5 December 2027 unless renewed."
     assert citer(CLAUSES).prove(said, asked, nothing(CLAUSES)).supported
 

@@ -26,10 +26,10 @@ def versions(tmp_path: Path) -> tuple[Path, Path]:
 def test_changes_are_told_with_their_words(versions: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     compare(versions, Limits())
     said = capsys.readouterr().out
-    assert "edited: 4 Termination" in said
+    assert "edited: 4. Termination" in said
     assert "[-ninety-] {+sixty+}" in said
-    assert "added: 5 Audit" in said
-    assert "renumbered: 6 Governing Law (was 5)" in said
+    assert "added: 5. Audit" in said
+    assert "renumbered: 6. Governing Law (was 5)" in said
     assert said.splitlines()[-1].endswith("1 edited, 1 added, 1 renumbered, 4 unchanged.")
 
 

@@ -127,8 +127,8 @@ def test_a_question_asked_anew_is_a_version_beside_the_old_one(
 def test_a_thumb_is_kept_with_its_reason(desk: Desk, house: Service, ann: str, talk: str) -> None:
     asked(desk, ann, talk)
     view = desk.rate(ann, talk, 1, -1)
-    assert "What was it?" in (view.transcript or "") and view.viewer is None
-    assert "What was it?" not in (desk.reason(ann, talk, 1, -1, "wrong  page").transcript or "")
+    assert "What was wrong?" in (view.transcript or "") and view.viewer is None
+    assert "What was wrong?" not in (desk.reason(ann, talk, 1, -1, "wrong  page").transcript or "")
     (given,) = house.store.feedback(ann, talk)
     assert (given.seq, given.thumb, given.reason) == (1, -1, "wrong page")
     with pytest.raises(NotFoundError):

@@ -147,6 +147,8 @@ def test_pasted_text_becomes_a_document_and_addresses_are_checked(desk: Desk, ho
     assert "is read" in (list(desk.paste(ann, "legal", "../My <deed>", "The fee is $5."))[-1].readings or "")
     (record,) = house.store.documents(ann)
     assert record.name == "My deed.txt"
+    list(desk.paste(ann, "support", "Other", "The fee is $6."))
+    assert [each.bot for each in house.store.conversations(ann)] == ["legal", "legal"], "support reads no documents"
     for views in (desk.paste(ann, "legal", "", "  "), desk.clone(ann, "code", "not an address")):
         assert "error" in (list(views)[-1].status or "")
     assert "https://" in (list(desk.clone(ann, "code", "ssh://git@host/x"))[-1].readings or "")

@@ -13,7 +13,7 @@ from assistant.web.proof_column import spot_of
 from assistant.web.source_view import IMAGE, TEXT, Spot, picture_sheet, text_sheet
 from ingest import Document, IngestReport, Section, Span
 from ingest.pdf.picture import PagePicture
-from storage import SectionEvidence
+from storage.records import SectionEvidence
 from tests.fakes import document, lines
 
 HOSTILE = "</mark></section><script>alert(1)</script><img src=x onerror=alert(1)>\"' onclick='x' &amp;"

@@ -140,10 +140,41 @@ EVERYWHERE: dict[str, Callable[[], str]] = {
     "question": lambda: transcript(Talk("ann", EVIL, (replace(ASKED, content=HOSTILE),))),
     "person": lambda: transcript(Talk("ann", BOT, (replace(ASKED, role="agent", author=HOSTILE),))),
 }
-TAGS = {"div", "span", "p", "progress", "nav", "button", "small", "b", "q", "br", "a", "h1", "h2", "ul", "li", "i", "mark"}
-TAGS |= {"form", "input", "textarea", "section", "article", "header", "footer", "svg", "path", "strong", "dl", "dt", "dd"}
+TAGS = {
+    "div",
+    "span",
+    "p",
+    "progress",
+    "nav",
+    "button",
+    "small",
+    "b",
+    "q",
+    "br",
+    "a",
+    "h1",
+    "h2",
+    "ul",
+    "li",
+    "i",
+    "mark",
+}
+TAGS |= {
+    "form",
+    "input",
+    "textarea",
+    "section",
+    "article",
+    "header",
+    "footer",
+    "svg",
+    "path",
+    "strong",
+    "dl",
+    "dt",
+    "dd",
+}
 TAGS |= {"details", "summary", "table", "tbody", "tr", "th", "td"}
-)
 
 
 @pytest.mark.parametrize("view", EVERYWHERE.values(), ids=EVERYWHERE.keys())
@@ -208,7 +239,7 @@ def test_a_thumb_is_pressed_and_asks_for_its_reason() -> None:
     pressed = {each["aria-label"]: each["aria-pressed"] for each in page.all("button", **{"data-do": "rate"})}
     assert pressed == {"Good answer": "false", "Bad answer": "true"}
     assert {each["data-text"] for each in page.all("button", **{"data-do": "reason"})} >= {"Wrong", "Incomplete"}
-    assert "What was it?" not in shown(message(), feedback=given)
+    assert "What was wrong?" not in shown(message(), feedback=given)
 
 
 def test_versions_are_turned_like_pages() -> None:

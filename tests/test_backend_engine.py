@@ -552,6 +552,42 @@ def test_evidence_adds_the_strongest_head_of_the_upper_layers() -> None:
     assert Evidence(3, 4, 9).rows().shape == (0, 4)
 
 
+def test_evidence_is_the_mean_of_the_heads_that_are_named() -> None:
+    evidence = Evidence(layers=3, n=4, skip=1, heads=((0, 1), (2, 0)))
+    weights = torch.rand(2, 5, 6)
+    assert [evidence.wanted(layer) for layer in range(3)] == [1, 0, 1]
+    for layer in range(3):
+        evidence.add(layer, weights * (layer + 1))
+    evidence.keep(1)
+    want = (weights[1, -1, :4] + 3 * weights[0, -1, :4]) / 2
+    want[0] = 0
+    assert torch.allclose(evidence.rows()[0], want)
+
+
+def test_named_heads_count_where_only_some_tokens_were_met() -> None:
+    evidence = Evidence(layers=1, n=6, skip=0, heads=((0, 3),))  # of four query heads, two to a key head
+    weights = torch.rand(4, 1, 3)
+    evidence.add(0, weights, torch.tensor([[0, 1], [5, 2]]))
+    evidence.keep(1)
+    assert torch.allclose(evidence.rows()[0], torch.tensor([0, 0, weights[3, 0, 1], 0, 0, weights[3, 0, 0]]))
+
+
+def test_an_engine_that_knows_heads_looks_with_them(loaded: Decoder, tmp_path: Path) -> None:
+    made = engine(loaded, tmp_path, pattern="dense")
+    segment = made.read(DOC, []).segment
+    plain = ask(made, segment, QUESTION)
+    made.heads = ((2, 1),)
+    found = ask(made, segment, [*QUESTION, 5])
+    assert (plain.heads, found.heads) == (0, 1)
+    question = [*QUESTION, 5]
+    with torch.inference_mode():
+        ids = torch.tensor([[*DOC, *question, *found.token_ids[:-1]]])
+        weights = build(llama())(input_ids=ids, output_attentions=True).attentions
+    rows = weights[2][0, 1, -len(found.token_ids) :, : len(DOC)].clone()
+    rows[:, :64] = 0
+    assert torch.allclose(found.evidence, rows, atol=1e-4) and rows.max() > 0
+
+
 @given(start=st.lists(st.integers(0, 9)), phrase=st.lists(st.integers(0, 9), min_size=1, max_size=48))
 def test_a_phrase_said_over_and_over_is_a_loop(start: list[int], phrase: list[int]) -> None:
     times = max(4, -(-24 // len(phrase)))

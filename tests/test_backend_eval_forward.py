@@ -12,6 +12,7 @@ from sparse_backend import Decoder, Impl
 from sparse_backend.engine import Engine
 from sparse_backend.eval import forward
 from sparse_backend.eval.case import EvalError
+from sparse_backend.eval.looks import head_mass
 from sparse_backend.eval.runner import EngineBackend
 from sparse_backend.eval.settings import Setting, dense_setting, first_dense
 from sparse_backend.layout import compile_layout
@@ -155,7 +156,7 @@ def test_drift_grows_with_depth_and_is_none_between_equals(decoder: Decoder, tmp
 def test_uniform_heads_spread_their_mass_evenly_over_passages(uniform: Decoder, tmp_path: Path) -> None:
     _, segment = read(uniform, tmp_path, EXACT)
     bounds = torch.tensor([[10, 14], [20, 36]])
-    mass = forward.head_mass(uniform, segment, tiny.tokens(8, 3), [1], bounds, Impl.CPU)
+    mass = head_mass(uniform, segment, tiny.tokens(8, 3), [1], bounds, Impl.CPU)
     assert mass.shape == (3, 6, 2)
     every = N + 8  # keys that the last token of the question sees
     assert torch.allclose(mass[..., 0], torch.full((3, 6), 4 / every / 2), atol=1e-5)

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import random
 import re
+from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sparse_backend.train.packing import Example, Packer, RowShape, Tail
 from sparse_backend.train.texts.bank import Ask, bank, fill, locate, rewordings
 from sparse_backend.train.texts.deal_words import KINDS, OLDER, TOPICS, fits, rivals
 from sparse_backend.train.texts.deals import HELD_OUT, clauses, deal
 from sparse_backend.train.texts.drafting import Draft, Layout
 from sparse_backend.train.texts.dressing import dressed
-from sparse_backend.train.texts.page import NOT_STATED, Asked, Page
+from sparse_backend.train.texts.encoding import DECIDED, FOLLOWS, SYSTEM, Encoding
+from sparse_backend.train.texts.mix import fewer_tails
+from sparse_backend.train.texts.page import NOT_STATED, Asked, Header, Page
 from sparse_backend.train.texts.values import amount_words
+from tests.fakes import model_folder
 
 FILLER = [f"The parties shall keep all notices intact in every copy number {i} that is passed on." for i in range(40)]
 
@@ -106,8 +112,8 @@ def test_evaluation_asks_in_wordings_that_training_never_uses() -> None:
 
 
 def test_rewordings_belong_to_entries() -> None:
-    known = {entry.name: entry for name in ("clauses", "facts") for entry in bank(name)}
-    for name, more in rewordings("rewordings").items():
+    known = {entry.name: entry for _, entry in clauses()} | {entry.name: entry for entry in bank("facts")}
+    for name, more in [*rewordings("rewordings").items(), *rewordings("rewordings_2").items()]:
         assert max(more) < len(known[name].asks), name
         for number, words in more.items():
             assert set(words) <= set(known[name].asks[number].questions)
@@ -148,3 +154,33 @@ def test_amounts_are_written_out(amount: int, words: str) -> None:
 def test_one_seed_makes_one_agreement() -> None:
     one, two = deals(1)[0], deals(1)[0]
     assert one == two and isinstance(one.asked[0], Asked)
+
+
+def test_what_decides_counts_more_than_what_follows() -> None:
+    encoding = Encoding(Path(model_folder()))
+    text = "1. Fee\n\nThe monthly fee is five hundred euros and is due on the first day of the month in advance.\n"
+    at = text.index("five")
+    asked = (
+        Asked("What is the fee?", "Five hundred euros", (8, len(text) - 1), (at,), "", (at, at + 19)),
+        Asked("Who pays?", NOT_STATED),
+    )
+    example = encoding.example(Page(text, (Header(0, 6, "1. Fee"),), asked, "contract"), SYSTEM, random.Random(1))
+    packer = Packer(RowShape(1024, 128, 0, 256), 1)
+    assert packer.add(example)
+    row = packer.row()
+    weights = row.weight[row.label >= 0]
+    refusal, answer = (tail for tail in example.tails)
+    assert refusal.weights is not None and answer.weights is not None
+    said = len(encoding.text("Five hundred euros\n>"))
+    assert answer.weights[answer.learnt][:said].tolist() == [DECIDED] * said
+    assert answer.weights[answer.learnt][-1] == refusal.weights[refusal.learnt][-1] == np.float32(FOLLOWS)
+    assert refusal.weights[refusal.learnt][:2].tolist() == [DECIDED] * 2 and not refusal.weights[~refusal.learnt].any()
+    assert len(weights) == sum(int(tail.learnt.sum()) for tail in example.tails) and (weights > 0).all()
+    assert len(set(row.source[row.key_doc[: row.shape.bank] < 0].tolist())) > 50  # empty keys lie apart
+
+
+def test_questions_are_dropped_before_documents() -> None:
+    tails = tuple(Tail(np.arange(10, dtype=np.int32), np.arange(10) >= 6) for _ in range(9))
+    example = Example(np.zeros(100, np.int32), np.zeros(0, np.int32), tails)
+    assert len(fewer_tails(example, 145, 1000).tails) == 4 and len(fewer_tails(example, 1000, 9).tails) == 2
+    assert len(fewer_tails(example, 50, 0).tails) == 1

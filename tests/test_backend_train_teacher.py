@@ -16,7 +16,7 @@ from sparse_backend.train.texts.manuals import manual
 from sparse_backend.train.texts.page import NOT_STATED
 from sparse_backend.train.texts.spans import Choice, choices, passages
 from sparse_backend.train.texts.taught import Taught
-from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, sound
+from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, replied, sound
 
 PASSAGE = (
     "Workers report to the coordinator every 45 seconds over a secure link that is kept open. When the link breaks, "
@@ -30,7 +30,7 @@ class Parrot:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def write(self, asked: list[tuple[str, str, str]], seed: int) -> list[str]:
+    def write(self, asked: list[tuple[str, str, str]]) -> list[str]:
         self.asked += [answer for _, answer, _ in asked]
         return [f"Question: What do they say here about case {answer[::-1]} of it all?" for _, answer, _ in asked]
 
@@ -99,6 +99,15 @@ def test_replies_must_hold_the_span_and_little_else() -> None:
     assert not agrees("45 seconds " + "and so on " * 9, one)
     phrase = candidate("because the disk would fill up quickly", "It stops because the disk would fill up quickly.")
     assert agrees("The disk would fill up.", phrase) and not agrees("The network fails.", phrase)
+
+
+def test_a_reply_in_the_sentences_own_words_is_an_answer_too() -> None:
+    one = candidate("45 seconds", "Workers report every 45 seconds to the build coordinator.")
+    other = replied("The build coordinator.", one) or replied("the build coordinator.", one)
+    assert other and other.answer == "the build coordinator" and other.choice.kind == "reply"
+    assert (
+        replied("the boss", one) is None and replied("to", one) is None and replied("workers report soon", one) is None
+    )
 
 
 def test_only_the_first_line_is_the_question() -> None:

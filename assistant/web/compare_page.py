@@ -43,7 +43,7 @@ def build_compare(desk: CompareDesk) -> gr.Blocks:
     with gr.Blocks(
         title="Compare · Unabridged", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
-        gr.HTML(places("/compare"), elem_id="places")
+        gr.HTML(places("/compare") + '<h1 class="unseen">Compare</h1>', elem_id="places")
         with gr.Tabs(elem_id="compare"):
             with gr.Tab("Two versions"):
                 old, new = _versions(desk)

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import AssistantError
+from assistant.history import reads_history
 from assistant.service import Service
 from assistant.web import proof_views, start_view, views
 from assistant.web.arrivals import arrival
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.question_desk import QuestionDesk
-from assistant.web.reading_view import left_out
 from assistant.web.reading_desk import ReadingDesk, discard, paste
+from assistant.web.reading_view import left_out
 from assistant.web.view import View
 from ingest.tree.git_url import is_git_url
 
@@ -108,7 +109,7 @@ class Desk(QuestionDesk):
     def _start_files(self, user: str, bot: str, files: Sequence[Any]) -> None:
         self._sweep()
         arrived = arrival(files, self._scratch)
-        self.readings.start(user, bot, arrived.sources, arrived.name, arrived.room)
+        self.readings.start(user, self._reader(bot), arrived.sources, arrived.name, arrived.room)
 
     def _start_paste(self, user: str, bot: str, title: str, text: str) -> None:
         self._scratch.mkdir(parents=True, exist_ok=True)
@@ -118,12 +119,18 @@ class Desk(QuestionDesk):
         except EXPECTED:
             room.rmdir()
             raise
-        self.readings.start(user, bot, [path], path.stem, room)
+        self.readings.start(user, self._reader(bot), [path], path.stem, room)
 
     def _start_clone(self, user: str, bot: str, url: str) -> None:
         if not is_git_url(url):
             raise AssistantError("Give the address of a repository as https://host/owner/name.")
-        self.readings.start(user, bot, [url], url.removeprefix("https://"))
+        self.readings.start(user, self._reader(bot), [url], url.removeprefix("https://"))
+
+    def _reader(self, bot: str) -> str:
+        """Who reads a document that is given while `bot` is chosen: not one that answers over histories."""
+        chosen = self._service.profiles.get(bot) or self.bots[0]
+        documents = [each for each in (chosen, *self.bots) if not reads_history(each)]
+        return (documents or [chosen])[0].name
 
     def _sweep(self) -> None:
         """Deletes what a killed server left of uploads."""

@@ -8,7 +8,7 @@ from html import escape
 from assistant.section_evidence import BEFORE
 from assistant.web.source_view import IMAGE, Spot
 from ingest import Document
-from storage import SectionEvidence
+from storage.records import SectionEvidence
 
 ROWS = 400  # rows drawn at once; of a longer outline those with evidence, around the place, and the upper levels
 SHOWN = 0.001  # share from which a section counts as looked at

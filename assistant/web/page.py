@@ -16,6 +16,7 @@ from assistant.web.proof_column import ProofColumn
 from assistant.web.sidebar import Sidebar
 from assistant.web.visitor import user_of
 
+THREADS = 160  # a stream holds one while it waits; the page has its own, so that those of the API are never used up
 _ZONE = "() => Intl.DateTimeFormat().resolvedOptions().timeZone"
 
 
@@ -56,4 +57,6 @@ def build(desk: Desk, links: Callable[[str], Sequence[Link]] = no_links) -> gr.B
         sidebar.wire(desk, canvas)
         chat.wire(desk, canvas)
         proof.wire(desk.proof, canvas)
+    page.max_threads = THREADS
+    page.create_limiter()
     return page

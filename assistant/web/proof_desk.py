@@ -7,8 +7,10 @@ from collections import OrderedDict
 from dataclasses import replace
 
 from assistant.errors import AssistantError
-from assistant.history_text import message_document
+from assistant.history import history_as_read
+from assistant.history_text import Place, message_document
 from assistant.pictures import Pictures
+from assistant.receipts import numbers
 from assistant.service import Service
 from assistant.web import outline_view, proof_views, source_view, views
 from assistant.web.source_view import IMAGE, TEXT, Spot
@@ -50,11 +52,8 @@ class ProofDesk:
         try:
             message = self._message(user, conversation_id, message_id)
             citation = _citation(message, number)
-            if citation.conversation_id is not None and citation.seq is not None:
-                cited = self._service.store.message(user, citation.conversation_id, citation.seq)
-                text = message_document(cited, citation.section)
-                viewer = source_view.text_sheet(text, Spot(citation.start, citation.start, citation.end, TEXT))
-                return View(sources=proof_views.sources(message, None, number), viewer=viewer, outline="")
+            if citation.conversation_id is not None:
+                return self._said(user, conversation_id, message, citation)
             document_id, document = self._opened(user, conversation_id)
             spot = Spot(citation.start, citation.start, citation.end)
             return View(
@@ -64,6 +63,30 @@ class ProofDesk:
             )
         except (*EXPECTED, StopIteration, IndexError):
             return View(status=views.status("This source cannot be opened any more.", "error"))
+
+    def _said(self, user: str, conversation_id: str, message: Message, citation: CitationRecord) -> View:
+        """A citation of what was said, within its session."""
+        sources = proof_views.sources(message, None, citation.number)
+        history, places = self._history(user, conversation_id)
+        wanted = (citation.conversation_id, citation.seq)
+        place = next((each for each in places if (each.conversation_id, each.seq) == wanted), None)
+        if place is None:  # it is on a branch that is not the active one: it is shown alone
+            cited = self._service.store.message(user, str(citation.conversation_id), citation.seq or 0)
+            alone = message_document(cited, citation.section)
+            spot = Spot(citation.start, citation.start, citation.end, TEXT)
+            return View(sources=sources, viewer=source_view.text_sheet(alone, spot), outline="")
+        start = place.start + citation.start
+        spot = Spot(start, start, place.start + citation.end, TEXT)
+        outline = self._outline(user, conversation_id, message, start)
+        return View(sources=sources, viewer=source_view.text_sheet(history, spot), outline=outline)
+
+    def _history(
+        self, user: str, conversation_id: str, message: Message | None = None
+    ) -> tuple[Document, tuple[Place, ...]]:
+        """All that was said to this user and by them; with an answer, up to its question."""
+        store = self._service.store
+        running = message.session if message else store.conversation(user, conversation_id).sessions
+        return history_as_read(store, user, conversation_id, running, message.parent if message else None)
 
     def show(self, user: str, conversation_id: str, spot: Spot) -> View:
         """Another page, other lines, or the same page as picture or text."""
@@ -103,11 +126,17 @@ class ProofDesk:
     def _outline(self, user: str, conversation_id: str, message: Message, at: int | None = None) -> str:
         if message.answer is None:
             return ""
+        evidence = message.answer.evidence
         try:
-            _, document = self._opened(user, conversation_id)
+            if not self._service.store.conversation(user, conversation_id).document_ids:
+                document, _ = self._history(user, conversation_id, message)
+                told = numbers(message.answer, ("sessions",))[0]
+                evidence = evidence if told == len(document.sections) else ()  # sessions were added or deleted since
+            else:
+                _, document = self._opened(user, conversation_id)
         except EXPECTED:
             return ""
-        return outline_view.outline(document, message.answer.evidence, at)
+        return outline_view.outline(document, evidence, at)
 
     def _message(self, user: str, conversation_id: str, message_id: int) -> Message:
         messages = self._service.store.messages(user, conversation_id)
@@ -117,7 +146,7 @@ class ProofDesk:
         """The conversation's document with its id. That the user may see it is asked anew each time."""
         conversation = self._service.store.conversation(user, conversation_id)
         if not conversation.document_ids:
-            raise AssistantError("This conversation has no document.")
+            return "", self._history(user, conversation_id)[0]
         document_id = conversation.document_ids[0]
         if not self._service.reader.library.has(document_id):
             self.forget(document_id)

@@ -43,15 +43,19 @@ class Reading:
     began: float = 0.0  # seconds of a monotonic clock
     ended: float = 0.0
 
+    @property
+    def asking(self) -> bool:
+        """Whether it waits for the user."""
+        return self.job.asking and not self.job.cancelled()
+
     def line(self) -> Line:
         """As it is shown."""
-        asking = self.job.asking and not self.job.cancelled()
         return Line(
             self.id,
             self.name,
             self.job.state,
             self.job.cost,
-            asking,
+            self.asking,
             self.note,
             self.left_out,
             self.conversation,
@@ -95,7 +99,7 @@ class ReadingDesk:
             if html != shown:
                 shown = html
                 yield html
-            if all(each.over or each.job.asking for each in own):
+            if all(each.over or each.asking for each in own):
                 return
             time.sleep(PAUSE_S)
 
@@ -144,8 +148,8 @@ class ReadingDesk:
         except Exception as error:  # told to the user instead of a line that waits for ever
             reading.error = f"Reading failed unexpectedly: {error}"
         finally:
-            reading.over, reading.ended = True, time.monotonic()
             discard(reading.room)
+            reading.over, reading.ended = True, time.monotonic()
             if reading.job.cancelled() and not reading.conversation:
                 self.dismiss(user, reading.id)
 

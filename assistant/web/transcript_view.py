@@ -19,6 +19,7 @@ from storage import AnswerRecord, CitationRecord, Message
 from storage.records_support import Feedback
 
 REASONS = {-1: ("Wrong", "Incomplete", "Proof missing", "Hard to read"), 1: ("Correct", "Complete", "Well proven")}
+_WHAT = {1: "What was good?", -1: "What was wrong?"}
 _ENDED = {
     "broken": "This answer broke off when the program stopped.",
     "stopped": "Stopped.",
@@ -174,7 +175,7 @@ def _reason_form(talk: Talk, message: Message) -> str:
     )
     return (
         f'<form class="reason" data-do="reason" data-seq="{message.seq}" data-thumb="{given.thumb}">'
-        f'<span>Thank you. What was it?</span><div class="row">{picks}</div><div class="row">'
+        f'<span>Thank you. {_WHAT[given.thumb]}</span><div class="row">{picks}</div><div class="row">'
         '<input name="text" aria-label="Reason" placeholder="In your own words" maxlength="1000">'
         '<button type="submit">Send</button></div></form>'
     )

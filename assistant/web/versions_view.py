@@ -69,7 +69,7 @@ def _head(pair: Pair | None, clause: Clause, title: str = "") -> str:
 
 
 def _title(clause: Clause) -> str:
-    return f"{clause.number} {clause.title}".strip() or "Before the first header"
+    return clause.header or "Before the first header"
 
 
 def _tags(pair: Pair) -> str:

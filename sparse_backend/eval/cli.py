@@ -1,9 +1,10 @@
-"""Measures answers: `python -m sparse_backend.eval [faithfulness|ablation|evidence] SUITE… [flags]`.
+"""Measures answers: `python -m sparse_backend.eval [faithfulness|ablation|evidence|budgets] SUITE… [flags]`.
 
 SUITE: needle, multikey, multivalue, variables, words, qa, code, history, absent, or all. Without a command the suites
 are asked under each --level and beside each --rival. `faithfulness` compares distributions and layers with dense
-attention; `ablation` runs the list of repairs; `evidence` finds the heads that look at the proof. A run goes on where
-it stopped when it is started again with the same flags. The last line of stdout is one JSON object.
+attention; `ablation` runs the list of repairs; `evidence` finds the heads that look at the proof; `budgets` tries a
+window for each head. A run goes on where it stopped when it is started again with the same flags. The last line of
+stdout is one JSON object.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import torch
 from sparse_backend.config import BackendError, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.eval import heatmap, report
+from sparse_backend.eval.budgets import budget_setting
 from sparse_backend.eval.case import EvalError
 from sparse_backend.eval.chat import HubChat
 from sparse_backend.eval.conditions import HOUSE, conditions
@@ -38,7 +40,7 @@ from sparse_backend.gpu import chosen as chosen_impl
 from sparse_backend.loading import load_decoder
 from sparse_backend.model import Decoder
 
-COMMANDS = ("faithfulness", "ablation", "evidence")
+COMMANDS = ("faithfulness", "ablation", "evidence", "budgets")
 DTYPES = {"bfloat16": torch.bfloat16, "float32": torch.float32}
 
 
@@ -104,6 +106,9 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="unabridged-eval-") as scratch:
         bench = load(options, Path(scratch))
         facts = conditions(bench.decoder, bench.impl)
+        examiner = Examiner(bench.backend, bench.chat, MiniLM)
+        if options.command == "budgets":
+            settings = with_budgets(settings, bench, examiner, options)
         identity = {
             "command": options.command,
             "texts": VERSION,
@@ -119,7 +124,6 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
         }
         ledger = Ledger.open(options.out, identity, facts, options.run)
         print(f"run folder: {ledger.folder}", file=sys.stderr)
-        examiner = Examiner(bench.backend, bench.chat, MiniLM)
         grid = Grid(
             suites=tuple(suites),
             lengths=tuple(options.lengths),
@@ -129,7 +133,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             settings=tuple(settings),
             conversation=options.conversation,
         )
-        if options.command == "faithfulness":
+        if options.command in ("faithfulness", "budgets"):
             return measure_faithfulness(bench.decoder, bench.impl, examiner, grid, ledger, facts)
         if options.command == "evidence":
             return measure_evidence(bench.decoder, bench.impl, examiner, grid, ledger, facts)
@@ -173,6 +177,19 @@ def settings_of(options: argparse.Namespace) -> list[Setting]:
         *(level for level in levels if level.name != "dense"),
         *(rest if options.command == "suites" else []),
     ]
+
+
+def with_budgets(
+    settings: Sequence[Setting], bench: Bench, examiner: Examiner, options: argparse.Namespace
+) -> list[Setting]:
+    """Each level, and behind it the same with a window for each head, found on texts of the greatest length."""
+    models, longest = options.data_dir / "models", max(options.lengths)
+    found: list[Setting] = []
+    for setting in settings:
+        found.append(setting)
+        if setting.name != "dense":
+            found.append(budget_setting(setting, bench.decoder, bench.impl, examiner, longest, models))
+    return found
 
 
 def load(options: argparse.Namespace, scratch: Path) -> Bench:

@@ -1,7 +1,8 @@
 """Evidence: which heads look at the proof while the model answers, found on generated facts and tested on others.
 
-Of each head it is noted whether the passage that it looked at most was the proof. The heads that are right most often
-are summed; how many of them, the calibration decides. The first half of the samples calibrates, the second tests.
+Of each head it is noted whether the passage that it looked at most was the proof. The masses of the heads that are
+right most often are summed, as Evidence does; how many of them, the calibration decides. The first half of the samples
+calibrates, the second tests.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from sparse_backend.config import Impl
-from sparse_backend.eval import forward
 from sparse_backend.eval.case import Case, EvalError, Place
 from sparse_backend.eval.grid import Examiner, Grid, paragraphs
 from sparse_backend.eval.ledger import Ledger, Row
+from sparse_backend.eval.looks import head_mass
 from sparse_backend.eval.report import group, percent, rows_to_table
 from sparse_backend.eval.settings import Setting
 from sparse_backend.model import Decoder
@@ -39,7 +40,7 @@ class Look:
 
 
 def precision(looks: Sequence[Look], heads: Sequence[tuple[int, int]]) -> float:
-    """The share of questions whose proof is the passage with most mass, summed over `heads` of equal weight."""
+    """The share of questions whose proof is the passage with most mass, summed over `heads`."""
     return sum(_top(look, heads) == look.target for look in looks) / max(1, len(looks))
 
 
@@ -52,8 +53,8 @@ def strongest(looks: Sequence[Look]) -> float:
     return hits / max(1, len(looks))
 
 
-def calibrate(looks: Sequence[Look]) -> list[tuple[int, int]]:
-    """The heads (layer, head) to sum; raises EvalError without anything to learn from."""
+def calibrate(looks: Sequence[Look], least: int = 1) -> list[tuple[int, int]]:
+    """The heads (layer, head) to sum, `least` or more; raises EvalError without anything to learn from."""
     if not looks:
         raise EvalError(
             "There are no facts in one place to calibrate heads on; choose suites such as needle, code, qa."
@@ -62,7 +63,7 @@ def calibrate(looks: Sequence[Look]) -> list[tuple[int, int]]:
     shares = torch.stack([_shares(look.mass)[..., look.target] for look in looks]).mean(0)
     order = (hits + 1e-3 * shares).flatten().argsort(descending=True, stable=True).tolist()
     ranked = [divmod(index, hits.shape[1]) for index in order]
-    sizes = [size for size in SIZES if size <= len(ranked)]
+    sizes = [size for size in SIZES if least <= size <= len(ranked)] or [len(ranked)]
     best = max(sizes, key=lambda size: precision(looks, ranked[:size]))  # the fewest of those that are equal
     return ranked[:best]
 
@@ -73,8 +74,7 @@ def _shares(mass: Tensor) -> Tensor:
 
 
 def _top(look: Look, heads: Sequence[tuple[int, int]]) -> int:
-    shares = _shares(look.mass)
-    return int(torch.stack([shares[layer, head] for layer, head in heads]).sum(0).argmax())
+    return int(torch.stack([look.mass[layer, head] for layer, head in heads]).sum(0).argmax())
 
 
 def measure_evidence(
@@ -120,7 +120,7 @@ def _look(decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, setting:
             answer = examiner.answer(held, question)
             if len(question.places) != 1 or not answer:
                 continue
-            masses[str(number)] = forward.head_mass(decoder, held.handle, examiner.tail(question), answer, bounds, impl)
+            masses[str(number)] = head_mass(decoder, held.handle, examiner.tail(question), answer, bounds, impl)
             text = examiner.text(answer)
             rows.append(
                 {

@@ -6,7 +6,7 @@ backend keeps keys and values.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -16,13 +16,12 @@ from torch import Tensor
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import Impl
 from sparse_backend.eval.case import EvalError
-from sparse_backend.eval.settings import MEAN_BLOCK, Setting
+from sparse_backend.eval.settings import MEAN_BLOCK, Setting, windows
 from sparse_backend.kernels import reference
 from sparse_backend.layout import Layout, compile_layout
 from sparse_backend.model import Decoder, Form, KeysComplete
 from sparse_backend.positions import Turns
 from sparse_backend.presets import Schedule, dense
-from sparse_backend.probe import Evidence
 from sparse_backend.segment import Context, KVBuffer, Segment, segment_key
 from sparse_backend.steps import TailStep
 
@@ -53,16 +52,19 @@ def read_repaired(
     sparse = layouts(decoder, setting.schedule, anchors, n)
     everything = layouts(decoder, Schedule(dense(), dense()), anchors, n)
     last = max(0, n - setting.last_rows)
+    apart = {
+        window: layouts(decoder, windows(window, window), anchors, n)[0] for row in setting.budgets for window in row
+    }
     borders = sorted({*range(0, n, CHUNK), last, n} if setting.last_rows else {*range(0, n, CHUNK), n})
     for start, stop in pairwise(borders):
         chosen = everything if setting.last_rows and start >= last else sparse
-        decoder.forward(token_ids[start:stop], _RepairStep(decoder, kv, chosen, setting, impl))
+        decoder.forward(token_ids[start:stop], _RepairStep(decoder, kv, chosen, setting, impl, apart))
         kv.advance(stop - start)
     key = segment_key(decoder.fingerprint, setting.fingerprint, impl.value, token_ids, anchors)
     return Segment(key, tuple(token_ids), tuple(anchors), kv.keys, kv.values)
 
 
-class _Reading:
+class ReadingStep:
     """A step that reads: rotates, keeps keys and values, and leaves the attention itself to `mix`."""
 
     reads = True
@@ -88,22 +90,53 @@ class _Reading:
         raise NotImplementedError
 
 
-class _RepairStep(_Reading):
+class _RepairStep(ReadingStep):
     """Reads with corrections, see Setting."""
 
-    def __init__(self, decoder: Decoder, kv: KVBuffer, chosen: Sequence[Layout], setting: Setting, impl: Impl) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        kv: KVBuffer,
+        chosen: Sequence[Layout],
+        setting: Setting,
+        impl: Impl,
+        apart: Mapping[int, Layout],
+    ) -> None:
+        """`apart`: a layout for each window of the setting's budgets."""
         super().__init__(decoder, kv, impl)
-        self._layouts, self._setting = chosen, setting
+        self._layouts, self._setting, self._apart = chosen, setting, apart
 
     def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
-        """See _Reading."""
+        """See ReadingStep."""
         offset, layout = self._kv.length, self._layouts[layer]
+        if self._setting.budgets:
+            return self._by_head(q, keys, values, self._setting.budgets[layer], scale)
         if self._setting.means and layout.pattern.window is not None:
             return with_means(q, keys, values, layout, offset, scale)
         out = sparse_attention(q, keys, values, layout, offset=offset, scale=scale, impl=self._impl)
         if not self._setting.correction or layout.pattern.window is None:
             return out
         return corrected(out, q, keys, values, offset, scale, self._setting.correction)
+
+    def _by_head(self, q: Tensor, keys: Tensor, values: Tensor, row: Sequence[int], scale: float | None) -> Tensor:
+        """Each key head, with its query heads, under its own window; heads of one window are computed together."""
+        heads, length, width = q.shape
+        group = heads // len(row)
+        by_key = q.view(len(row), group, length, width)
+        out = torch.empty(length, len(row), group, width, dtype=q.dtype)
+        for window in set(row):
+            mine = torch.tensor([head for head, one in enumerate(row) if one == window])
+            found = sparse_attention(
+                by_key[mine].flatten(0, 1),
+                keys[mine],
+                values[mine],
+                self._apart[window],
+                offset=self._kv.length,
+                scale=scale,
+                impl=self._impl,
+            )
+            out[:, mine] = found.view(length, len(mine), group, width)
+        return out.view(length, heads, width)
 
 
 def corrected(
@@ -211,7 +244,7 @@ def probe_layers(
     return step.result()
 
 
-class _ProbeStep(_Reading):
+class _ProbeStep(ReadingStep):
     """Dense reading; sums up what the layouts would have left out."""
 
     def __init__(self, decoder: Decoder, kv: KVBuffer, sparse: Sequence[Layout], impl: Impl) -> None:
@@ -223,12 +256,12 @@ class _ProbeStep(_Reading):
         self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64), sparse[0].n)
 
     def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
-        """See _Reading."""
+        """See ReadingStep."""
         self._look(layer, q, keys, values, scale)
         return sparse_attention(q, keys, values, self._everything, offset=self._kv.length, scale=scale, impl=self._impl)
 
     def _look(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> None:
-        picked = torch.linspace(0, q.shape[1] - 1, min(ROWS, q.shape[1])).round().long()
+        picked = picked_rows(q.shape[1])
         positions = picked + self._kv.length
         out, weights = dense_rows(q[:, picked], keys, values, positions, scale)
         head = torch.arange(q.shape[0])[:, None, None]
@@ -247,6 +280,11 @@ class _ProbeStep(_Reading):
         return LayerProbe(self._mass / self._rows[:, None], self._difference / self._dense)
 
 
+def picked_rows(length: int) -> Tensor:
+    """int64 [ROWS or fewer]: the rows of a chunk of `length` that probes look at, evenly spread."""
+    return torch.linspace(0, length - 1, min(ROWS, length)).round().long()
+
+
 def drift(sparse: Segment, exact: Segment) -> tuple[Tensor, Tensor]:
     """float32 [layers] each: ‖sparse − dense‖ / ‖dense‖ of the keys and of the values two readings left behind."""
     found = []
@@ -254,45 +292,3 @@ def drift(sparse: Segment, exact: Segment) -> tuple[Tensor, Tensor]:
         difference = torch.stack([(a.float() - b.float()).norm() for a, b in zip(mine, other, strict=True)])
         found.append(difference / torch.stack([b.float().norm() for b in other]))
     return found[0], found[1]
-
-
-class HeadLook(Evidence):
-    """Sums, for each layer and head, the attention that generated tokens pay to passages of a segment of n tokens.
-
-    `bounds` int64 [passages, 2]: their token ranges. `mass` [layers, Hq, passages], divided by the square root of a
-    passage's length, so that neither a long nor a very short one wins by its size.
-    """
-
-    def __init__(self, layers: int, heads: int, n: int, bounds: Tensor) -> None:
-        super().__init__(layers, n, 0)
-        self._low, self._high = bounds[:, 0], bounds[:, 1]
-        self.mass = torch.zeros(layers, heads, len(bounds))
-        self._count = 1
-
-    def expect(self, rows: int) -> None:
-        """See Evidence."""
-        self._count = rows
-
-    def wanted(self, layer: int) -> int:
-        """See Evidence."""
-        return self._count
-
-    def add(self, layer: int, weights: Tensor, index: Tensor | None = None) -> None:
-        """See Evidence."""
-        row = weights[:, -self._count :, : self.n].double().sum(1).cpu()
-        sums = torch.cat([torch.zeros(len(row), 1, dtype=torch.float64), row.cumsum(-1)], -1)
-        length = (self._high - self._low).clamp(min=1).sqrt()
-        self.mass[layer] += ((sums[:, self._high] - sums[:, self._low]) / length).float()
-
-
-def head_mass(
-    decoder: Decoder, segment: Segment, tail_ids: Sequence[int], answer: Sequence[int], bounds: Tensor, impl: Impl
-) -> Tensor:
-    """float32 [layers, Hq, passages]: where each head looked, per token, while `answer` was generated; see HeadLook."""
-    fed = [*tail_ids, *answer[:-1]]
-    check_range(decoder, len(segment) + len(fed))
-    look = HeadLook(decoder.shape.layers, decoder.heads, len(segment), bounds)
-    look.expect(max(1, len(answer)))
-    kv = KVBuffer(decoder.shape, len(fed), impl.device)
-    decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl, look))
-    return look.mass / max(1, len(answer))

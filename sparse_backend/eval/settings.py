@@ -38,7 +38,8 @@ class Setting:
     arXiv:2505.11254). `means`: blocks of keys that the pattern skips count by their mean key and value (zero-order
     correction of FlashPrefill V2). `reread`: so many passages that the model looked at most while it answered are
     repeated before the question, which is then asked again. `retrieval`: not the document is read, but so many chunks
-    of it that an embedding model finds nearest to the question.
+    of it that an embedding model finds nearest to the question. `budgets`: a window for each layer and key head in
+    place of the schedule's, see budgets.py.
     """
 
     name: str
@@ -49,17 +50,18 @@ class Setting:
     means: bool = False
     reread: int = 0
     retrieval: int = 0
+    budgets: tuple[tuple[int, ...], ...] = ()
 
     @property
     def repaired(self) -> bool:
         """Whether reading needs what the engine does not do: rows or blocks that are treated apart."""
-        return bool(self.last_rows or self.correction or self.means)
+        return bool(self.last_rows or self.correction or self.means or self.budgets)
 
     @property
     def fingerprint(self) -> str:
         """Text that changes whenever the answers could."""
         extra = (self.anchors, self.last_rows, self.correction, self.means, self.reread, self.retrieval)
-        return f"{self.schedule.fingerprint}:{extra}"
+        return f"{self.schedule.fingerprint}:{extra}" + (f":{self.budgets}" if self.budgets else "")
 
 
 def windows(shallow: int | None, deep: int | None, name: str | None = None) -> Schedule:

@@ -1,8 +1,9 @@
-"""The compiled kernel against the exact rule, on a real row: a sample of queries computed plainly in float32."""
+"""The compiled kernel against the exact rule on a real row, for a sample of queries; and what a step spends time on."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -44,3 +45,14 @@ def check_kernel(row: Row, states: Any, *, repeat: bool, sample: int = 200) -> d
         "far": bool(row.shape.selected),
         "check_s": round(time.monotonic() - begin, 1),
     }
+
+
+def costliest(step: Callable[[], Any], most: int = 16) -> list[tuple[str, float]]:
+    """The kernels of one step that take longest on the GPU, as (name, milliseconds in all)."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CUDA]) as watched:
+        step()
+        torch.cuda.synchronize()
+    totals = [(one.key, one.self_device_time_total / 1000) for one in watched.key_averages()]
+    return sorted(totals, key=lambda pair: pair[1], reverse=True)[:most]

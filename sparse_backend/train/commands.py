@@ -74,7 +74,7 @@ def show(options: argparse.Namespace) -> None:
 
 def smoke(options: argparse.Namespace) -> None:
     """A few steps of each kind of row on random weights, and the kernel against the rule: speed and memory."""
-    from sparse_backend.train.check import check_kernel
+    from sparse_backend.train.check import check_kernel, costliest
 
     mix = _mix(options, options.tokens)
     say = _log(options.out, "smoke")
@@ -86,6 +86,8 @@ def smoke(options: argparse.Namespace) -> None:
             say(check_kernel(row, states, repeat=options.repeat_heads))
         trainer = _trainer(options, Reader(Sizes()))
         trainer.run(iter(first * 100), options.seconds, say, every=8)
+        for name, milliseconds in costliest(lambda: trainer.step(*first[0], 0.0)):
+            say({"kernel": name[:90], "ms": round(milliseconds, 1)})
 
 
 def train(options: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from sparse_backend.train.texts.corpus import Corpus
-from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, normal, sound
+from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, normal, replied, sound
 
 SHARE = 8  # batches that are read, sorted by length and written together
 
@@ -21,7 +21,7 @@ SHARE = 8  # batches that are read, sorted by length and written together
 class Writer(Protocol):
     """What writes and answers questions: TeacherModel, or a fake one."""
 
-    def write(self, asked: list[tuple[str, str, str]], seed: int) -> list[str]:
+    def write(self, asked: list[tuple[str, str, str]]) -> list[str]:
         """One question for each (sentence, answer, style)."""
 
     def reply(self, pairs: list[tuple[str, str]]) -> list[str]:
@@ -55,7 +55,7 @@ def teach(
         with out.open("a", encoding="utf-8") as stream_out:
             for low in range(0, len(group), batch):
                 part = group[low : low + batch]
-                for line in _batch(writer, part, seed + done["tried"] + low, seen):
+                for line in _batch(writer, part, seen):
                     stream_out.write(line + "\n")
                     kept += 1
         done = {"tried": done["tried"] + len(group), "kept": done["kept"] + kept}
@@ -64,24 +64,25 @@ def teach(
     return done["kept"]
 
 
-def _batch(writer: Writer, part: list[Candidate], seed: int, seen: set[str]) -> Iterator[str]:
+def _batch(writer: Writer, part: list[Candidate], seen: set[str]) -> Iterator[str]:
     """The lines that a batch of candidates comes to."""
-    written = writer.write([(one.sentence, one.answer, one.style) for one in part], seed)
+    written = writer.write([(one.sentence, one.answer, one.style) for one in part])
     good = [(one, clean(text)) for one, text in zip(part, written, strict=True) if sound(clean(text), one)]
     replies = writer.reply([(one.passage, question) for one, question in good]) if good else []
     for (one, question), reply in zip(good, replies, strict=True):
-        if not agrees(reply, one) or normal(question) in seen:
+        kept = one if agrees(reply, one) else replied(reply, one)
+        if kept is None or not sound(question, kept) or normal(question) in seen:
             continue
         seen.add(normal(question))
         record = {
-            "source": one.text.source,
-            "path": one.text.path,
-            "kind": one.choice.kind,
-            "low": one.choice.low,
-            "high": one.choice.high,
-            "start": one.choice.start,
-            "end": one.choice.end,
-            "answer": one.answer,
+            "source": kept.text.source,
+            "path": kept.text.path,
+            "kind": kept.choice.kind,
+            "low": kept.choice.low,
+            "high": kept.choice.high,
+            "start": kept.choice.start,
+            "end": kept.choice.end,
+            "answer": kept.answer,
             "question": question,
         }
         yield json.dumps(record, ensure_ascii=False)

@@ -25,30 +25,24 @@ class TeacherModel:
         self._device = device
         self._stops: list[int] = [self._tokenizer.convert_tokens_to_ids("<|im_end|>"), self._tokenizer.eos_token_id]
 
-    def write(self, asked: Sequence[tuple[str, str, str]], seed: int) -> list[str]:
+    def write(self, asked: Sequence[tuple[str, str, str]]) -> list[str]:
         """One question for each (sentence, answer, style)."""
-        torch.manual_seed(seed)
-        order = 'Write one question to which the answer is "{answer}". {style} Write only the question.'
-        prompts = [
-            (WRITE, f"{sentence}\n\n{order.format(answer=answer, style=style)}") for sentence, answer, style in asked
-        ]
-        drawn = {"do_sample": True, "temperature": 0.7, "top_p": 0.9, "top_k": 40}
-        return self._generate(prompts, QUESTION_TOKENS, drawn)
+        prompts = [(WRITE, f"{sentence}\n\n{style.format(answer=answer)}") for sentence, answer, style in asked]
+        return self._generate(prompts, QUESTION_TOKENS)
 
     def reply(self, pairs: Sequence[tuple[str, str]]) -> list[str]:
         """What each passage says to its question."""
         prompts = [(REPLY, f"Text:\n{passage}\n\nQuestion: {question}") for passage, question in pairs]
-        greedy = {"do_sample": False, "temperature": None, "top_p": None, "top_k": None}
-        return self._generate(prompts, REPLY_TOKENS, greedy)
+        return self._generate(prompts, REPLY_TOKENS)
 
     @torch.inference_mode()
-    def _generate(self, prompts: Sequence[tuple[str, str]], most: int, how: dict[str, Any]) -> list[str]:
+    def _generate(self, prompts: Sequence[tuple[str, str]], most: int) -> list[str]:
         turns = [[{"role": "system", "content": a}, {"role": "user", "content": b}] for a, b in prompts]
         texts = [self._tokenizer.apply_chat_template(one, tokenize=False, add_generation_prompt=True) for one in turns]
         fed = self._tokenizer(texts, return_tensors="pt", padding=True).to(self._device)
         made = self._model.generate(
             **fed, max_new_tokens=most, eos_token_id=self._stops, pad_token_id=self._tokenizer.pad_token_id,
-            repetition_penalty=1.0, **how,
+            do_sample=False, temperature=None, top_p=None, top_k=None, repetition_penalty=1.0,
         )  # fmt: skip
         new = made[:, fed["input_ids"].shape[1] :]
         written: list[str] = self._tokenizer.batch_decode(new, skip_special_tokens=True)

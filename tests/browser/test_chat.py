@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.chat_house import USER, Chat, browser, chat, contract_file
+from tests.browser.chat_house import Chat, browser, chat, contract_file, house
 
-__all__ = ["browser", "chat", "contract_file"]  # fixtures
+__all__ = ["browser", "chat", "contract_file", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 QUOTED = "The yearly fee is fixed.\n\n> The Client pays Acme Robotics Inc. a yearly fee of $120,000."
 
@@ -40,8 +40,8 @@ def test_a_question_is_asked_and_its_proof_opened(chat: Chat, contract_file: Pat
     page.fill(".reason input", "the section is missing")
     page.press(".reason input", "Enter")
     expect(page.locator("#status")).to_contain_text("Thank you")
-    conversation = chat.service.store.conversations(USER)[0].id
-    given = chat.service.store.feedback(USER, conversation)
+    conversation = chat.service.store.conversations(chat.user)[0].id
+    given = chat.service.store.feedback(chat.user, conversation)
     assert [(each.thumb, each.reason) for each in given] == [(-1, "the section is missing")]
     expect(answer.get_by_label("Bad answer")).to_have_attribute("aria-pressed", "true")
 
@@ -106,7 +106,7 @@ def test_a_customer_who_comes_back_is_known(chat: Chat) -> None:
     page, store = chat.page, chat.service.store
     then = datetime(2025, 5, 3, 9, tzinfo=UTC)
     said = (PastMessage("user", "My router X200 is broken.", then), PastMessage("agent", "We send a new one.", then))
-    store.import_history(USER, "support", "Broken router", [PastSession(then, said)])
+    store.import_history(chat.user, "support", "Broken router", [PastSession(then, said)])
     chat.come()
     page.keyboard.press("Alt+n")
     page.click(".card:has-text('Customer support')")
@@ -119,7 +119,7 @@ def test_a_customer_who_comes_back_is_known(chat: Chat) -> None:
     expect(page.locator("#status")).to_contain_text("A person was asked to take over")
     accounts = store.accounts
     accounts.add_user("local", "kim", role="agent")
-    hand_off = store.hand_offs.inbox("kim")[0]
+    (hand_off,) = (each for each in store.hand_offs.inbox("kim") if each.user == chat.user)
     store.hand_offs.take("kim", hand_off.id)
     store.hand_offs.reply("kim", hand_off.id, "Hello, Kim here. It was sent today.")
     expect(page.locator(".message.answer").last).to_contain_text("Kim here")

@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import expect
 
 from assistant.web import reading_desk
-from tests.browser.chat_house import USER, Chat, browser, chat, contract_file
+from tests.browser.chat_house import Chat, browser, chat, contract_file, house
 
-__all__ = ["browser", "chat", "contract_file"]  # fixtures
+__all__ = ["browser", "chat", "contract_file", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 
 
@@ -71,13 +71,13 @@ def test_documents_come_as_folders_text_and_drops(chat: Chat, tmp_path: Path) ->
       const data = new DataTransfer();
       data.items.add(new File(['A dropped note says so.'], 'dropped.txt', {type: 'text/plain'}));
       for (const name of ['dragenter', 'dragover']) window.dispatchEvent(new DragEvent(name, {dataTransfer: data}));
-      const seen = document.body.classList.contains('dropping');
+      const seen = document.getElementById('columns').classList.contains('dropping');
       window.dispatchEvent(new DragEvent('drop', {dataTransfer: data}));
       return seen;
     }"""
     assert page.evaluate(drop) is True
     expect(page.locator(".heading h1")).to_have_text("dropped.txt")
-    assert not page.evaluate("document.body.classList.contains('dropping')")
+    assert not page.evaluate("document.getElementById('columns').classList.contains('dropping')")
     assert not list((chat.service.options.data_dir / "uploads-of-page").iterdir())
 
 
@@ -85,6 +85,7 @@ def test_costly_readings_are_asked_for_one_by_one(
     chat: Chat, contract_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading_desk, "ASK_ABOVE_S", 0.0)
+    contract_file.write_text(contract_file.read_text("utf-8") + "Not read before.\n", "utf-8")
     page, other = chat.page, tmp_path / "other.txt"
     other.write_text("Another contract.\n", "utf-8")
     broken = tmp_path / "broken.pdf"
@@ -103,4 +104,4 @@ def test_costly_readings_are_asked_for_one_by_one(
     expect(page.locator(".reading [role=alert]")).to_contain_text("broken.pdf")
     page.locator(".reading").get_by_label("Close").click()
     expect(page.locator(".reading")).to_have_count(0)
-    assert [each.name for each in chat.service.store.documents(USER)] == ["contract.txt"]
+    assert [each.name for each in chat.service.store.documents(chat.user)] == ["contract.txt"]

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
-from tests.browser.chat_house import PHONE, WIDE, Chat, browser, chat, contract_file
+from tests.browser.chat_house import PHONE, WIDE, Chat, browser, chat, contract_file, house
 
-__all__ = ["browser", "chat", "contract_file"]  # fixtures
+__all__ = ["browser", "chat", "contract_file", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 QUOTED = "The yearly fee is fixed.\n\n> The Client pays Acme Robotics Inc. a yearly fee of $120,000."
 
@@ -20,7 +20,7 @@ def faults(page: Page) -> list[str]:
     """What axe-core calls serious or critical, with the first element of each."""
     found = Axe().run(page).response["violations"]
     return [
-        f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:300]} {each['nodes'][0].get('failureSummary', '')[:300]}"
+        f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:300]} {each['nodes'][0].get('failureSummary')}"
         for each in found
         if each["impact"] in ("serious", "critical")
     ]
@@ -53,7 +53,7 @@ def test_everybody_can_use_it(chat: Chat, contract_file: Path, colours: str) -> 
     assert faults(page) == []
     page.keyboard.press("Escape")
 
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     expect(page.locator("#sidebar")).not_to_be_visible()
     expect(chat.question).to_be_in_viewport(ratio=0.9)
     expect(page.locator("#send")).to_be_in_viewport(ratio=0.9)
@@ -71,7 +71,7 @@ def test_everybody_can_use_it(chat: Chat, contract_file: Path, colours: str) -> 
     shot(page, f"phone-list-{colours}")
     page.click("#conversations button.conversation")
     expect(page.locator("#sidebar")).not_to_be_visible()
-    page.set_viewport_size(WIDE)  # type: ignore[arg-type]
+    page.set_viewport_size(WIDE)
 
 
 def test_the_keyboard_reaches_everything_in_order(chat: Chat, contract_file: Path) -> None:
@@ -85,8 +85,8 @@ def test_the_keyboard_reaches_everything_in_order(chat: Chat, contract_file: Pat
     page.keyboard.type("second line")
     expect(chat.question).to_have_value("first line\nsecond line")
     names = []
-    page.evaluate("document.activeElement.blur()")
-    for _ in range(60):
+    page.locator("#header .sidebar-open").focus()
+    for _ in range(40):
         page.keyboard.press("Tab")
         names.append(
             page.evaluate(
@@ -95,7 +95,7 @@ def test_the_keyboard_reaches_everything_in_order(chat: Chat, contract_file: Pat
             )
         )
     told = [name.split("|")[0].strip() for name in names]
-    order = ["Conversations", "New conversation", "Copy", "Edit this question", "Answer again", "Add a document", "Ask"]
+    order = ["Light or dark", "New conversation", "Copy", "Edit this question", "Answer again", "Add a document", "Ask"]
     places = [told.index(name) for name in order]
     assert places == sorted(places), told
     assert {name.split("|")[1] for name in names if name.split("|")[0].strip() in order} == {"solid"}

@@ -71,9 +71,9 @@ def test_a_lawyers_first_visit(page: Page, contract: Path, data: Path) -> None:
     page.on("request", lambda request: outside.append(request.url) if "//127.0.0.1" not in request.url else None)
     with served(data) as address:
         page.goto(address)
-        page.set_input_files("#upload input[type=file]", str(contract))
+        page.locator("#upload input[type=file]").first.set_input_files(str(contract))
         expect(page.locator("#status")).to_contain_text("nda.md is read", timeout=SLOW)
-        expect(page.locator("#conversations button")).to_have_count(1)
+        expect(page.locator("#conversations button.conversation")).to_have_count(1)
 
         ask(page, "How long must information be kept secret?")
         expect(page.locator("#chat")).to_contain_text(re.compile("five|5"))
@@ -107,6 +107,6 @@ def test_wrong_files_are_told_on_the_page(page: Page, tmp_path: Path, data: Path
         page.fill("#question textarea", "What law governs?")
         page.press("#question textarea", "Enter")
         expect(page.locator("#status [role=alert]")).to_contain_text("Add a document first", timeout=SLOW)
-        page.set_input_files("#upload input[type=file]", str(wrong))
-        expect(page.locator("#status [role=alert]")).to_contain_text("broken.pdf", timeout=SLOW)
-        expect(page.locator("#conversations button")).to_have_count(0)
+        page.locator("#upload input[type=file]").first.set_input_files(str(wrong))
+        expect(page.locator("#readings [role=alert]")).to_contain_text("broken.pdf", timeout=SLOW)
+        expect(page.locator("#conversations button.conversation")).to_have_count(0)

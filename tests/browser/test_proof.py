@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, expect
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.browser.chat_house import PHONE, Chat, browser, chat
+from tests.browser.test_chat_looks import faults
 from tests.fakes import CONTRACT, contract
 from tests.ingest_pdf_cases import drawn, write
 
@@ -95,12 +96,13 @@ def test_a_citation_opens_on_its_page_with_the_quote_boxed(chat: Chat, pdf: Path
     expect(page.locator("#viewer .folio")).to_have_text("p. 1 of 3")
     page.locator("details.receipt summary").click()
     expect(page.locator("details.receipt table")).to_contain_text("3 of 3 read")
+    assert faults(page) == []
     expect(page.locator("#viewer .folio")).to_have_text("p. 1 of 3")
 
 
 def test_on_a_phone_the_source_opens_over_the_chat(chat: Chat, pdf: Path) -> None:
     page = chat.page
-    page.set_viewport_size(PHONE)  # type: ignore[arg-type]
+    page.set_viewport_size(PHONE)
     chat.come()
     chat.give(pdf)
     chat.ask("What is the yearly fee?", ANSWER)
@@ -127,3 +129,4 @@ def test_two_versions_stand_side_by_side(chat: Chat, tmp_path: Path) -> None:
     expect(page.locator("article.same").first).to_be_hidden()
     page.get_by_label("Next change").click()
     expect(page.locator("article.chosen ins").first).to_be_in_viewport()
+    assert faults(page) == []

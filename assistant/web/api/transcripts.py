@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from assistant.listing import place
+from assistant.listing import evidence_lines, place
 from assistant.web.api.replies import receipt
 from assistant.web.api.wire import MessageObject
 from storage import Conversation, Message
@@ -54,7 +54,7 @@ def _proof(message: Message) -> list[str]:
     record = message.answer
     places = [(each, _plain(place(each, files=record.files))) for each in record.citations]
     cited = [f"{each.number}. {where}: “{_plain(' '.join(each.quote.split()))}”" for each, where in places]
-    verdict = "" if record.supported else " No passage was found that proves this answer."
+    verdict = "" if record.supported else " " + _plain(" ".join(evidence_lines(record)))
     return [*cited, *([""] if cited else []), f"Read {record.tokens_read:,} of {record.tokens:,} tokens.{verdict}", ""]
 
 

@@ -96,7 +96,10 @@ class MessageObject(BaseModel):
     content: str
     status: str = Field(description="“streaming”, “complete”, “stopped”, “broken” or “error”.")
     created_at: float
-    unabridged: dict[str, Any] | None = Field(description="An answer's citations, coverage and timings.")
+    unabridged: dict[str, Any] | None = Field(
+        description="An answer's citations, coverage, timings, how sure it is (`evidence`), and everything that an "
+        "exhaustive question asked for (`exhaustive`)."
+    )
 
 
 class MessageList(BaseModel):

@@ -47,14 +47,14 @@ folder.addEventListener('change', () => {
 });
 let inside = 0;
 const dragged = event => event.dataTransfer && [...event.dataTransfer.types].includes('Files');
-window.addEventListener('dragenter', event => { if (dragged(event)) { inside++; document.body.classList.add('dropping'); } });
-window.addEventListener('dragleave', event => { if (dragged(event) && --inside <= 0) document.body.classList.remove('dropping'); });
+window.addEventListener('dragenter', event => { if (dragged(event)) { inside++; document.getElementById('columns').classList.add('dropping'); } });
+window.addEventListener('dragleave', event => { if (dragged(event) && --inside <= 0) document.getElementById('columns').classList.remove('dropping'); });
 window.addEventListener('dragover', event => { if (dragged(event)) event.preventDefault(); });
 window.addEventListener('drop', async event => {
   if (!dragged(event)) return;
   event.preventDefault();
   inside = 0;
-  document.body.classList.remove('dropping');
+  document.getElementById('columns').classList.remove('dropping');
   const items = [...event.dataTransfer.items].map(item => item.webkitGetAsEntry?.()).filter(Boolean);
   const plain = [...event.dataTransfer.files].map(file => ({file, name: file.name}));
   send(items.length ? (await Promise.all(items.map(entry => walk(entry, '')))).flat() : plain);

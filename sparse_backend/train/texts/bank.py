@@ -69,7 +69,7 @@ def bank(name: str) -> tuple[Entry, ...]:
         for line in lines:
             fields[line[0]].append(line[2:].strip())
         title, _, place = title.partition("@")
-        more = rewordings("rewordings").get(title.strip(), {})
+        more = _more(title.strip())
         asks = tuple(_ask(line, more.get(index, ())) for index, line in enumerate(fields["q"]))
         heads = tuple(part for line in fields["h"] for part in line.split(" | "))
         keys = tuple(part for line in fields["k"] for part in line.split(" | "))
@@ -82,6 +82,12 @@ def _blocks(name: str) -> list[tuple[str, list[str]]]:
     text = (Path(__file__).parent / f"{name}.txt").read_text("utf-8")
     blocks = [block.strip().splitlines() for block in re.split(r"^# ", text, flags=re.MULTILINE)[1:]]
     return [(title, lines) for title, *lines in blocks]
+
+
+def _more(entry: str) -> dict[int, tuple[str, ...]]:
+    """The wordings that both files of rewordings add to an entry."""
+    found = [rewordings(file).get(entry, {}) for file in ("rewordings", "rewordings_2")]
+    return {index: tuple(words for one in found for words in one.get(index, ())) for index in set().union(*found)}
 
 
 @cache

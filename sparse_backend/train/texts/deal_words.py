@@ -19,8 +19,8 @@ class Kind:
 
 
 def _kind(name: str, titles: str, first: str, second: str, said: str, said2: str, *recitals: str) -> Kind:
-    lists = (tuple(part.split("|")) for part in (titles, first, second, said, said2))
-    return Kind(name, *lists, recitals)
+    one, two, three, four, five = (tuple(part.split("|")) for part in (titles, first, second, said, said2))
+    return Kind(name, one, two, three, four, five, recitals)
 
 
 KINDS = (

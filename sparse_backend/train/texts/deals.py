@@ -90,15 +90,15 @@ def _fitting(kind: Kind) -> list[tuple[str, Entry]]:
 
 
 def _plan(r: random.Random, kind: Kind, characters: int, *, held_out: bool) -> list[Entry]:
-    """The clauses of this agreement: none whose topic another one covers."""
+    """The clauses of this agreement: none whose topic another one covers, and about a fifth of the topics left out."""
     fitting = [entry for _, entry in _fitting(kind) if held_out or entry.name not in HELD_OUT]
     own = [entry for entry in fitting if kind.name in entry.kinds]
     r.shuffle(own)
     r.shuffle(fitting)
     plan: list[Entry] = []
-    taken: set[str] = set()
+    taken = {name for entry in fitting[:: r.choice((4, 5, 6))] for name in (entry.name, *rivals(entry.name))}
     for entry in [*own, *fitting] if r.random() < 0.7 else fitting:
-        if len(plan) >= max(4, characters // 420) or len(plan) > 0.8 * len(fitting):
+        if len(plan) >= max(4, characters // 420):
             break
         if entry.name not in taken:
             plan.append(entry)
@@ -151,7 +151,7 @@ def _opening(draft: Draft, kind: Kind) -> None:
 def _party_questions(draft: Draft, intro: str, start: int, end: int, day: str, firms: Sequence[str], seats: Sequence[str],
                      roles: Sequence[str]) -> None:  # fmt: skip
     r = draft.r
-    asks = [(day, ("What is the date of this agreement?", "When was this made?", "On which day did the parties enter into it?", "date of the contract",
+    asks: list[tuple[str, tuple[str, ...]]] = [(day, ("What is the date of this agreement?", "When was this made?", "On which day did the parties enter into it?", "date of the contract",
                    "How old is this paper? Give its date.", "From what date is the deal?"))]  # fmt: skip
     for side, word in ((0, "a"), (1, "b")):
         called = draft.given[word]
@@ -213,8 +213,8 @@ def _clause(draft: Draft, number: str, entry: Entry, term: tuple[str, str] | Non
     template = r.choice(entry.texts)
     if term and _TERM.search(template) and f"{{{term[0]}}}" in template:
         given[term[0]] = f"the {term[1]}"
-    text = capital(fill(template, given, r))
-    text = re.sub(r"(?<=[.;] )the (?=[A-Z])", "The ", text) if draft.given["A"].startswith("the ") else text
+    text = capital(fill(template, given, r)).replace("..", ".")
+    text = re.sub(r"(?<=\. )the (?=[A-Z])", "The ", text) if draft.given["A"].startswith("the ") else text
     heading = fill(r.choice(entry.headings), dict(given), r).replace("the ", "") if r.random() < 0.7 else None
     text = dressed(text, r)
     start, _ = draft.section(number, heading, text)
@@ -233,7 +233,7 @@ def _questions(draft: Draft, text: str) -> list[Asked]:
             term = next((name for name in _TERM_NAMES if f"the {name}".lower() in made.answer.lower()), None)
             found.append(_defined(draft, made, term, text) if term else made)
         labels = [ask.label for ask in fact.entry.asks if ask.label]
-        if labels and r.random() < 0.15:
+        if labels and r.random() < 0.35:
             label = r.choice(labels)
             label = fill(label, dict(fact.given), r)
             ask = r.choice((f"Which section deals with {label}?", f"Where does it talk about {label}?", f"In what section do I find {label}?",
@@ -273,26 +273,26 @@ def _comparisons(draft: Draft) -> list[Asked]:
                     )
                 )
     r.shuffle(known)
-    found = []
+    found: list[Asked] = []
     for one, other in zip(known[::2], known[1::2], strict=False):
-        if one[2] != other[2] or one[1] == other[1] or len(found) > 2:
+        if one[2] != other[2] or one[1] == other[1] or len(found) > 3:
             continue
         longer, shorter = (one, other) if one[1] > other[1] else (other, one)
-        ask = r.choice((f"Which is longer, {one[0]} or {other[0]}?", f"What gives more time: {one[0]} or {other[0]}?",
+        question = r.choice((f"Which is longer, {one[0]} or {other[0]}?", f"What gives more time: {one[0]} or {other[0]}?",
                         f"Compare {one[0]} with {other[0]}. Which one is longer?"))  # fmt: skip
         answer = f"{capital(longer[0])}: {longer[1]} {longer[2]}s against {shorter[1]} {shorter[2]}{'s' if shorter[1] != 1 else ''}"
         fact = longer[4]
         low = max([0, *(m.end() for m in re.finditer(r"[.;] ", fact.text[: longer[3] - fact.start]))])
         focus = (longer[3], longer[3] + 8)
         place = (fact.start + low, fact.start + len(fact.text))
-        found.append(Asked(reword(ask, r), answer, place, (longer[3], shorter[3]), "deal compare", focus))
+        found.append(Asked(reword(question, r), answer, place, (longer[3], shorter[3]), "deal compare", focus))
     return found
 
 
 def _refusals(draft: Draft, kind: Kind, used: set[str]) -> list[Asked]:
     """Questions on clauses that fit this kind of agreement but were left out of it, with all their topic."""
     r = draft.r
-    found = []
+    found: list[Asked] = []
     for _, entry in _fitting(kind):
         if entry.name in used or rivals(entry.name) & used:
             continue

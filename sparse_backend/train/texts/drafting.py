@@ -40,7 +40,9 @@ class Layout:
     def drawn(cls, r: random.Random) -> Layout:
         """One of the ways in which contracts come out of their files; most are wrapped, as PDF pages are."""
         width = r.choice((0, 0, r.randint(66, 100), r.randint(90, 145), r.randint(110, 145)))
-        return cls(r.randrange(5), width, r.choice(("\n", "\n\n")) if width else "\n\n", r.random() < 0.5)
+        return cls(
+            r.randrange(4 if width else 5), width, r.choice(("\n", "\n\n")) if width else "\n\n", r.random() < 0.5
+        )
 
 
 @dataclass(slots=True)
@@ -61,13 +63,18 @@ class Draft:
         """A term in this contract's quotation marks."""
         return f"“{term}”" if self.layout.curly else f'"{term}"'
 
-    def paragraph(self, text: str) -> tuple[int, int]:
-        """Writes a paragraph, wrapped where this contract is; its characters, which keep their places."""
+    def paragraph(self, text: str, used: int = 0) -> tuple[int, int]:
+        """Writes a paragraph, wrapped where this contract is; its characters, which keep their places.
+
+        `used`: characters that stand on its first line already.
+        """
         width = self.layout.width
         text = text.replace("'", "’") if self.layout.curly else text
-        start, end = self.writer.write(
-            textwrap.fill(text, width, break_on_hyphens=False, break_long_words=False) if width else text
-        )
+        if width:
+            ahead = " " * min(used, width - 20)
+            filled = textwrap.fill(text, width, initial_indent=ahead, break_on_hyphens=False, break_long_words=False)
+            text = filled[len(ahead) :]
+        start, end = self.writer.write(text)
         self.writer.write(self.layout.gap)
         if width and self.writer.length > (self.pages + 1) * 3400 and self.r.random() < 0.4:
             self.pages = self.writer.length // 3400
@@ -95,10 +102,10 @@ class Draft:
         if heading:
             self.writer.header(f"{mark} {heading}")
             self.writer.write(". " if self.layout.width else (". ", ".\n", "\n", ". ", "\n\n")[style])
-            return self.paragraph(text)
+            return self.paragraph(text, len(mark) + len(heading) + 3)
         begin = self.writer.length
         self.writer.write(f"{mark} ")
-        start, end = self.paragraph(text)
+        start, end = self.paragraph(text, len(mark) + 1)
         first = term or " ".join(text.split("\n")[0].split(" ")[:HEADER_WORDS])
         title = f"{mark} {first}".rstrip(" ,;:.")
         self.writer.name(begin, start + len(first), title)
@@ -110,7 +117,7 @@ class Draft:
         free = [term for term in terms() if f'"{term[0]}"' not in self.given]
         for index, (term, meaning) in enumerate(r.sample(free, min(len(free), r.randint(4, 12))), first):
             self.given[f'"{term}"'] = ""
-            body = fill(meaning, {}, r)
+            body = fill(meaning, {}, r).rstrip(".")
             quoted = self.quoted(term)
             text = f"{quoted} {r.choice(('means', 'means', 'shall mean', 'refers to'))} {body}."
             span = self.section(f"{article}.{index}", None, text, quoted)

@@ -57,7 +57,7 @@ def _taught(page: Page, window: Text, pieces: list[tuple[int, int, int]], r: ran
         spans = [(here.low + a, here.low + b) for a, b in sentences(page.text[here.low : here.high])]
         quote = next(((a, b) for a, b in spans if a <= here.start < b), None)
         if answer and quote:
-            answer = answer[:1].upper() + answer[1:] if one.kind not in ("term", "option", "path") else answer
+            answer = answer[:1].upper() + answer[1:] if one.kind not in ("term", "option", "path", "reply") else answer
             focus = (here.start, min(here.end, quote[1]))
             found.append(Asked(reword(one.question, r), answer, quote, (here.start,), "taught", focus))
     return found

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sparse_backend.train.blocks import block_states
-from sparse_backend.train.packing import TRAINED, Example, Packer, Row, RowShape
+from sparse_backend.train.packing import TRAINED, Example, Packer, Row, RowShape, Tail
 from sparse_backend.train.texts.chat import talk
 from sparse_backend.train.texts.contracts import contract
 from sparse_backend.train.texts.corpus import Corpus
@@ -109,7 +109,8 @@ class Mix:
 
 def fewer_tails(example: Example, room: int, labels: int) -> Example:
     """The example with as many of its questions as fit into `room` places and `labels` learnt tokens; at least one."""
-    kept, used, learnt = [], len(example.ids), 0
+    kept: list[Tail] = []
+    used, learnt = len(example.ids), 0
     for tail in example.tails:
         more = int(tail.learnt.sum())
         if not kept or (used + len(tail.ids) <= room and learnt + more <= labels):

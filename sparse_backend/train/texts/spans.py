@@ -13,23 +13,23 @@ _UNIT = r"(?:days?|hours?|minutes?|seconds?|years?|months?|weeks?|bytes?|bits?|c
 _MONTH = r"(?:January|February|March|April|May|June|July|August|September|October|November|December)"
 _STOP = r"(?=[.,;:()\n]| (?:and|or|but|when|if|unless|which|that|because|so)\b|$)"
 _RULES: tuple[tuple[str, re.Pattern[str], int], ...] = (
-    ("number", re.compile(rf"(?<![\w.\-/])\d[\d,.]*(?:[ -]| \(\d+\) ){_UNIT}\b"), 5),
-    ("number", re.compile(r"(?<![\w.\-/=])(?:0x[0-9a-fA-F]+|\d{2,}(?:[.,]\d+)?)(?![\w\-/]|\.\d)"), 2),
+    ("number", re.compile(rf"(?<![\w.\-/])\d[\d,.]*(?:[ -]| \(\d+\) ){_UNIT}\b"), 6),
+    ("number", re.compile(r"(?<![\w.\-/=])(?:0x[0-9a-fA-F]+|\d{2,}(?:[.,]\d+)?)(?![\w\-/]|\.\d)"), 6),
     ("date", re.compile(rf"\b(?:\d{{1,2}} {_MONTH} \d{{4}}|{_MONTH} \d{{1,2}}, \d{{4}}|\d{{4}}-\d\d-\d\d)\b"), 6),
-    ("default", re.compile(r"(?<=defaults to )[^.;,()\n]{2,40}?" + _STOP), 5),
-    ("default", re.compile(r"(?<=default is )[^.;,()\n]{2,40}?" + _STOP), 5),
-    ("term", re.compile(r"(?<=[`\"“])[A-Za-z_./\-][\w./\-]{2,30}(?=[`\"”])"), 2),
+    ("default", re.compile(r"(?<=defaults to )[^.;,()\n]{2,40}?" + _STOP), 7),
+    ("default", re.compile(r"(?<=default is )[^.;,()\n]{2,40}?" + _STOP), 7),
+    ("term", re.compile(r"(?<=[`\"“])[A-Za-z_./\-][\w./\-]{2,30}(?=[`\"”])"), 1),
     ("option", re.compile(r"(?<![\w-])--?[a-z][a-z\-]{3,24}\b"), 2),
-    ("path", re.compile(r"(?<![\w/])(?:/[\w.\-]+){2,5}"), 2),
-    ("name", re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,}){1,2}\b"), 2),
-    ("purpose", re.compile(r"(?<= )to [a-z]{3,}(?: [\w'\-]+){2,9}?" + _STOP), 3),
-    ("means", re.compile(r"(?<= )by [a-z]{3,}ing(?: [\w'\-]+){1,8}?" + _STOP), 4),
-    ("reason", re.compile(r"(?<= )because (?:[\w'\-]+ ){3,12}?[\w'\-]+" + _STOP), 5),
-    ("duty", re.compile(r"(?<= must )(?:not )?be [a-z]+(?: [\w'\-]+){1,8}?" + _STOP), 4),
-    ("duty", re.compile(r" (?:must|shall) ((?:not )?[a-z]+(?: [\w'\-]+){2,9}?)" + _STOP), 4),
-    ("meaning", re.compile(r" (?:is|are) ((?:a|an|the) [a-z](?:[\w'\-]+ ){2,9}?[\w'\-]+)" + _STOP), 3),
-    ("condition", re.compile(r"(?<= )(?:if|when|unless) (?:[\w'\-]+ ){3,10}?[\w'\-]+" + _STOP), 3),
-    ("condition", re.compile(r"(?:\. |^)((?:If|When|Unless) (?:[\w'\-]+ ){3,10}?[\w'\-]+)(?=,)"), 2),
+    ("path", re.compile(r"(?<![\w/])(?:/[\w.\-]+){2,5}"), 1),
+    ("name", re.compile(r"(?<=[a-z,] )[A-Z][a-z]{2,}(?: [A-Z][a-z]{2,}){1,2}\b"), 3),
+    ("purpose", re.compile(r"(?<= )to [a-z]{3,}(?: [\w'\-]+){2,9}?" + _STOP), 2),
+    ("means", re.compile(r"(?<= )by [a-z]{3,}ing(?: [\w'\-]+){1,8}?" + _STOP), 3),
+    ("reason", re.compile(r"(?<= )because (?:[\w'\-]+ ){3,12}?[\w'\-]+" + _STOP), 6),
+    ("duty", re.compile(r"(?<= must )(?:not )?be [a-z]+(?: [\w'\-]+){1,8}?" + _STOP), 3),
+    ("duty", re.compile(r" (?:must|shall) ((?:not )?[a-z]+(?: [\w'\-]+){2,9}?)" + _STOP), 3),
+    ("meaning", re.compile(r" (?:is|are) ((?:a|an|the) [a-z](?:[\w'\-]+ ){2,9}?[\w'\-]+)" + _STOP), 2),
+    ("condition", re.compile(r"(?<= )(?:if|when|unless) (?:[\w'\-]+ ){3,10}?[\w'\-]+" + _STOP), 1),
+    ("condition", re.compile(r"(?:\. |^)((?:If|When|Unless) (?:[\w'\-]+ ){3,10}?[\w'\-]+)(?=,)"), 1),
 )  # fmt: skip
 
 

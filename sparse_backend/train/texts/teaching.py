@@ -6,17 +6,18 @@ import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sparse_backend.train.texts.corpus import Corpus, Text
 from sparse_backend.train.texts.natural import sentences
 from sparse_backend.train.texts.spans import Choice, choices, passages
 
 STYLES = (
-    "Use other words than the sentence.",
-    "Ask as a beginner would, in plain everyday words.",
-    "Ask as a customer who has not read it, without its technical terms.",
+    'Write one question to which the answer is "{answer}". Use other words than the sentence. Write only the question.',
+    "Write one short question that this answers in a few words, such as a number, a name or a thing. Write only the question.",
+    "Write one short question that a beginner would ask and that this answers in a few words. Write only the question.",
 )
+"""With the span given, and, as small teachers are better at it, left free: then the reply becomes the span."""
 PER_TEXT = 40  # passages of one text at most, so that no source drowns the others
 _WORD = re.compile(r"[a-z0-9]+")
 _BAD = re.compile(
@@ -53,8 +54,9 @@ def candidates(corpus: Corpus, seed: int) -> Iterator[Candidate]:
     queues = [iter(r.sample(texts, len(texts))) for _, texts in sorted(by_source.items())]
     while queues:
         for queue in list(queues):
-            text = next(queue, None)
-            if text is None:
+            try:
+                text = next(queue)
+            except StopIteration:
                 queues.remove(queue)
                 continue
             found = passages(text.text)
@@ -91,10 +93,31 @@ def agrees(reply: str, candidate: Candidate) -> bool:
     """Whether the reply holds the span: all of a figure or name, most of a phrase, and not much beside it."""
     said = _WORD.findall(reply.lower())
     wanted = [word for word in _WORD.findall(candidate.answer.lower()) if word not in _COMMON]
-    if not wanted or len(said) > len(wanted) * 3 + 8:
+    if not wanted or len(said) > len(wanted) * 3 + 12:
         return False
     held = sum(word in said for word in wanted) / len(wanted)
     return held == 1 if len(wanted) <= 3 else held >= 0.7
+
+
+def replied(reply: str, candidate: Candidate) -> Candidate | None:
+    """The candidate with the reply as its span, when the reply is a few words of the sentence, literally and once."""
+    words = reply.strip().strip(".\"'`“”").strip()
+    content = [word for word in _WORD.findall(words.lower()) if word not in _COMMON]
+    told = len(words) < 2 or (not re.search(r"[\dA-Z_/.-]", words) and len(content) < 2)
+    if (
+        not (len(words) > 2 or words.isdigit())
+        or len(words) > 80
+        or not content
+        or told
+        or candidate.sentence.count(words) != 1
+    ):
+        return None
+    choice, text = candidate.choice, candidate.text.text
+    found = [*re.finditer(r"\s+".join(map(re.escape, words.split())), text[choice.low : choice.high])]
+    if len(found) != 1:
+        return None
+    start, end = choice.low + found[0].start(), choice.low + found[0].end()
+    return replace(candidate, choice=Choice("reply", start, end, choice.low, choice.high))
 
 
 def clean(written: str) -> str:

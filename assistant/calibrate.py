@@ -1,0 +1,272 @@
+"""`calibrate`: which heads of a model look at the proof, and what its signals are worth, found on generated questions.
+
+Texts of sparse_backend.eval are read and answered by the real bots. Every second text teaches, the others test: what
+the report says was measured on texts that taught nothing. Once for each model; minutes, bounded by `texts`.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from assistant.answer_signals import Signals, refusal_signals, signals
+from assistant.calibration import Calibration, calibration_file
+from assistant.citations import Citer, Mass, relative
+from assistant.confidence import (
+    ANSWER,
+    REFUSAL,
+    SUPPORTED,
+    Weights,
+    brier,
+    calibration_error,
+    fit,
+    reliability,
+    word,
+)
+from assistant.errors import AssistantError
+from assistant.known_answers import Asked, Cell, ask_known
+from assistant.profile_folder import load_profiles
+from assistant.quoting import said_tokens
+from assistant.service import chosen_level, chosen_pattern, model_source
+from assistant.service_options import ServiceOptions
+from assistant.tokenizer import Tokenizer
+from sparse_backend import Engine, EngineOptions, load_decoder
+from sparse_backend.atomic import written
+from sparse_backend.eval.conditions import conditions
+from sparse_backend.eval.evidence import Look, precision, strongest
+from sparse_backend.eval.evidence import calibrate as useful_heads
+from sparse_backend.gpu import chosen
+from sparse_backend.loading import parse_dtype
+from sparse_backend.packed import parse_weights
+from sparse_backend.probe import Head
+from sparse_backend.sampling import Choice
+
+SUITES = ("needle", "qa", "code", "history", "absent", "multikey")
+SHAPES = ((1024, 0.3), (1024, 0.8), (2048, 0.6), (2048, 0.15), (1536, 0.5), (4096, 0.5))  # tokens, depth
+TEXTS = 60
+LEAST_HEADS = 4  # one head alone may fail on a kind of text that was not generated
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One answered question, reduced to what is weighed. `mass` [layers, Hq, passages]; `choices`: of what is said."""
+
+    cell: Cell
+    question: str
+    text: str
+    refused: bool
+    absent: bool
+    right: bool
+    proof: tuple[tuple[int, int], ...]
+    mass: torch.Tensor | None
+    choices: tuple[Choice, ...]
+    citer: Citer
+
+    @property
+    def look(self) -> Look | None:
+        """Where its heads looked and what they should have looked at; None where the proof is not one place."""
+        if self.mass is None or len(self.proof) != 1 or self.refused or not self.right:
+            return None
+        start, end = self.proof[0]
+        overlaps = [
+            min(self.citer.passage(i)[1], end) - max(self.citer.passage(i)[0], start) for i in range(self.mass.shape[2])
+        ]
+        return Look(self.mass, int(np.argmax(overlaps)))
+
+
+@dataclass(frozen=True, slots=True)
+class Weighed:
+    """A trial under a set of heads: its signals, whether its citations lie on the proof, and whether all is right."""
+
+    trial: Trial
+    signals: Signals
+    on_proof: tuple[bool, ...]  # each citation, in order
+    backed: bool
+
+    @property
+    def good(self) -> bool:
+        """What confidence is about: a right answer with a citation on its proof, or a right refusal."""
+        return self.trial.right and (self.trial.refused or any(self.on_proof))
+
+
+def cells(texts: int) -> Iterator[Cell]:
+    """So many texts: short ones first, every suite in turn; even seeds teach, odd ones test."""
+    count, seed = 0, 0
+    while True:
+        for tokens, depth in SHAPES:
+            for own in (seed, seed + 1):
+                for suite in SUITES:
+                    if count == texts:
+                        return
+                    yield Cell(suite, tokens, depth, own)
+                    count += 1
+        seed += 2
+
+
+def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
+    """What of an answered question is kept."""
+    finished = asked.finished
+    said = said_tokens(finished.answer.token_ids, tokenizer)
+    return Trial(
+        asked.cell,
+        asked.question.text,
+        finished.text,
+        asked.refused,
+        asked.absent,
+        asked.right,
+        asked.proof,
+        asked.mass,
+        finished.answer.choices[:said],
+        asked.document.citer,
+    )
+
+
+def weigh(trial: Trial, heads: Sequence[Head]) -> Weighed:
+    """The trial's proof and signals with the attention of `heads`, the strongest of each layer where there are none."""
+    if trial.refused:
+        return Weighed(trial, refusal_signals(trial.citer, trial.question, trial.choices), (), True)
+    mass = _mass(trial, heads)
+    proof = trial.citer.prove_by(trial.text, trial.question, relative(mass))
+    cited = [(each.start, each.end) for each in proof.citations]
+    on_proof = tuple(any(s < end and start < e for start, end in trial.proof) for s, e in cited)
+    found = signals(trial.citer, trial.text, trial.question, mass, cited, trial.choices, useful=bool(heads))
+    return Weighed(trial, found, on_proof, proof.supported)
+
+
+def _mass(trial: Trial, heads: Sequence[Head]) -> Mass:
+    if trial.mass is None:
+        return np.zeros(0, dtype=np.float32)
+    mass = trial.mass.float()
+    if heads:
+        seen = torch.stack([mass[layer, head] for layer, head in heads]).mean(0)
+    else:
+        seen = mass[len(mass) // 3 :].amax(1).sum(0)
+    return np.asarray(seen.numpy(), dtype=np.float32)
+
+
+def found_in(trials: Sequence[Trial]) -> Calibration:
+    """Heads and weights from the even seeds, measured on the odd ones. Raises AssistantError and EvalError."""
+    taught = [trial for trial in trials if trial.cell.seed % 2 == 0]
+    tested = [trial for trial in trials if trial.cell.seed % 2]
+    heads = tuple(useful_heads(_looks(taught), LEAST_HEADS))
+    answer, refusal = _weights(taught, heads)
+    measured = measure(tested, heads, answer, refusal) | {"questions": len(taught)}
+    return Calibration((), heads, answer, refusal, measured)
+
+
+def _looks(trials: Sequence[Trial]) -> list[Look]:
+    return [look for trial in trials if (look := trial.look) is not None]
+
+
+def _weights(taught: Sequence[Trial], heads: Sequence[Head]) -> tuple[Weights, Weights]:
+    rows = [weigh(trial, heads) for trial in taught]
+    answers = [row for row in rows if not row.trial.refused]
+    refusals = [row for row in rows if row.trial.refused]
+    return (
+        fit([row.signals for row in answers], [row.good for row in answers], ANSWER),
+        fit([row.signals for row in refusals], [row.good for row in refusals], REFUSAL),
+    )
+
+
+def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, refusal: Weights) -> dict[str, Any]:
+    """How the cited passage, citations and probabilities do on questions that taught nothing, beside the rule alone."""
+    looks = _looks(tested)
+    every = (
+        [(layer, head) for layer in range(len(looks[0].mass)) for head in range(looks[0].mass.shape[1])]
+        if looks
+        else []
+    )
+    before, after = ([weigh(trial, used) for trial in tested] for used in ((), heads))
+    chances = [(refusal if row.trial.refused else answer).probability(row.signals) for row in after]
+    truths = [row.good for row in after]
+    words = [
+        word(chance, cited=bool(row.on_proof), refused=row.trial.refused)
+        for chance, row in zip(chances, after, strict=True)
+    ]
+    said = [index for index, row in enumerate(after) if not row.trial.refused]
+    wrong = [index for index in said if not after[index].trial.right]
+    right = [index for index in said if after[index].good]
+    return {
+        "held_out": len(tested),
+        "looks": len(looks),
+        "precision_at_1": _round(precision(looks, list(heads))),
+        "precision_at_1_strongest_of_each_layer": _round(strongest(looks)),
+        "precision_at_1_all_heads": _round(precision(looks, every)),
+        "citations": _citations(after),
+        "citations_all_heads": _citations(before),
+        "wrong_answers": len(wrong),
+        "wrong_called_supported": sum(words[index] == SUPPORTED for index in wrong),
+        "wrong_called_supported_by_rule": sum(before[index].backed for index in wrong),
+        "right_and_proven": len(right),
+        "right_called_supported": sum(words[index] == SUPPORTED for index in right),
+        "right_called_supported_by_rule": sum(before[index].backed for index in right),
+        "refusals": sum(row.trial.refused for row in after),
+        "refusals_right": sum(row.trial.refused and row.good for row in after),
+        "brier": _round(brier(chances, truths)),
+        "brier_of_the_mean": _round(brier([sum(truths) / len(truths)] * len(truths), truths)),
+        "ece": _round(calibration_error(chances, truths)),
+        "reliability": reliability(chances, truths),
+    }
+
+
+def _citations(rows: Sequence[Weighed]) -> dict[str, Any]:
+    """Precision and recall of citations: of right answers whose proof is known; recall counts answers, not places."""
+    known = [row for row in rows if row.trial.right and row.trial.proof and not row.trial.refused]
+    given = [on for row in known for on in row.on_proof]
+    firsts = [row.on_proof[0] for row in known if row.on_proof]
+    return {
+        "answers": len(known),
+        "given": len(given),
+        "precision": _share(given),
+        "first_precision": _share(firsts),
+        "recall": _share([any(row.on_proof) for row in known]),
+    }
+
+
+def _share(flags: Sequence[bool]) -> float | None:
+    return _round(sum(flags) / len(flags)) if flags else None
+
+
+def _round(value: float) -> float:
+    return round(value, 4)
+
+
+def calibrate(
+    options: ServiceOptions, *, texts: int = TEXTS, progress: Callable[[int, int], None] | None = None
+) -> dict[str, Any]:
+    """Asks, finds, measures, and keeps it beside the model; the figures. Raises BackendError, AssistantError."""
+    if texts < 2 * len(SUITES):
+        raise AssistantError(f"Calibration needs at least {2 * len(SUITES)} texts, two of each kind, not {texts}.")
+    models = options.data_dir / "models"
+    profiles = load_profiles(options.profiles)
+    name, folder = model_source(options.model, models)
+    tokenizer = Tokenizer.load(folder)
+    decoder = load_decoder(
+        name, folder, parse_dtype(options.dtype), models / "fingerprints.json", parse_weights(options.weights)
+    )
+    impl = chosen(options.impl)
+    pattern, level = chosen_pattern(options), chosen_level(options)
+    trials: list[Trial] = []
+    with tempfile.TemporaryDirectory(prefix="unabridged-calibrate-") as scratch:
+        engine = Engine(decoder, EngineOptions(Path(scratch) / "segments", pattern, level, impl))
+        for index, cell in enumerate(cells(texts)):
+            trials += [
+                trial_of(asked, tokenizer) for asked in ask_known(cell, engine, tokenizer, profiles, Path(scratch))
+            ]
+            if progress:
+                progress(index + 1, texts)
+    facts = conditions(decoder, impl) | {"pattern": pattern, "level": level, "texts": texts}
+    found = found_in(trials)
+    found = replace(found, models=(decoder.fingerprint,), measured=found.measured | {"conditions": facts})
+    target = calibration_file(decoder.fingerprint, models)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with written(target) as partial:
+        partial.write_text(json.dumps(found.as_json(), indent=1, default=str), "utf-8")
+    return {"file": str(target), "heads": [list(head) for head in found.heads], **found.measured}
