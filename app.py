@@ -1,10 +1,11 @@
-"""Unabridged on the command line: serve (default), read, ask, compare, history, eval, calibrate, key, doctor …"""
+"""Unabridged on the command line: serve (default), read, ask, compare, history, eval, calibrate, key, invite …"""
 
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -25,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     try:
         commands = {"serve": serve, "read": read, "ask": ask, "history": history, "eval": evaluate, "key": key}
-        others = {"calibrate": calibrate, "compare": compare, "invite": invite, "doctor": doctor}
-        return {**commands, **others}[options.command](options)
+        more = {"calibrate": calibrate, "compare": compare, "invite": invite, "doctor": doctor}
+        return {**commands, **more}[options.command](options)
     except IngestError as error:
         return fail(error)
     except KeyboardInterrupt:
@@ -134,6 +135,7 @@ def serve(options: argparse.Namespace) -> int:
     settings = settings_of(options)
     scratch = Scratch(settings.data_dir / "page")
     os.environ["GRADIO_TEMP_DIR"] = str(scratch.folder)  # Gradio asks for it when it is imported
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn raises it again when it has ended in order
     try:
         return serve_with(options, settings)
     finally:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -29,23 +33,35 @@ class Attempts:
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
+        self._lock = threading.Lock()
+        self._going_on: Counter[tuple[str, ...]] = Counter()
 
-    def check(self, account: str, address: str) -> None:
-        """Raises TooManyAttemptsError when another attempt would be one too many. Counts nothing."""
-        for item, names in _rules(account, address):
-            if not self._limiter.test(item, *names):
-                reset = self._limiter.get_window_stats(item, *names).reset_time
-                raise TooManyAttemptsError(max(1, math.ceil(reset - time.time())))
+    @contextmanager
+    def attempt(self, account: str, address: str, *wrong: type[Exception]) -> Iterator[None]:
+        """One attempt, which fails by raising one of `wrong`; success forgives this account's failures from here.
 
-    def failed(self, account: str, address: str) -> None:
-        """Counts one."""
-        for item, names in _rules(account, address):
-            self._limiter.hit(item, *names)
-
-    def succeeded(self, account: str, address: str) -> None:
-        """Forgets the failures of this account from this address."""
-        item, names = _rules(account, address)[0]
-        self._limiter.clear(item, *names)
+        Raises TooManyAttemptsError when it could be one too many, those that go on at this moment counted as failed:
+        guessing side by side is no way around.
+        """
+        rules = _rules(account, address)
+        with self._lock:
+            for item, names in rules:
+                if not self._limiter.test(item, *names, cost=self._going_on[names] + 1):
+                    reset = self._limiter.get_window_stats(item, *names).reset_time
+                    raise TooManyAttemptsError(max(1, math.ceil(reset - time.time())))
+            self._going_on.update(names for _, names in rules)
+        try:
+            yield
+        except wrong:
+            for item, names in rules:
+                self._limiter.hit(item, *names)
+            raise
+        else:
+            self._limiter.clear(rules[0][0], *rules[0][1])
+        finally:
+            with self._lock:
+                self._going_on.subtract(names for _, names in rules)
+                self._going_on += Counter()  # those without anything going on are forgotten
 
 
 def _rules(account: str, address: str) -> tuple[tuple[RateLimitItem, tuple[str, ...]], ...]:

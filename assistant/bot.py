@@ -47,9 +47,8 @@ class Finished:
 
     `supported` is False when nothing in the document backs the answer; `unverified`: its quotes, paths and symbols
     that stand nowhere, and its advice. `see_also`: what the profile's checks add, numbered on from the citations.
-    `facts`: sentences found by rule; they stand at the end of `text` too. `judged`: how sure the answer is. `listing`:
-    everything that the question asks for, where it asks for all of one kind. `sections`: where the
-    model looked.
+    `facts`: sentences found by rule; they stand at the end of `text` too. `sections`: where the model looked. `judged`:
+    how sure the answer is. `listing`: everything that the question asks for, where it asks for all of one kind.
     """
 
     text: str
@@ -60,9 +59,9 @@ class Finished:
     answer: Answer
     see_also: tuple[CitationRecord, ...] = ()
     facts: tuple[str, ...] = ()
+    sections: tuple[SectionEvidence, ...] = ()
     judged: Judged | None = None
     listing: Exhausted | None = None
-    sections: tuple[SectionEvidence, ...] = ()
 
 
 Event = Delta | Finished
@@ -195,9 +194,9 @@ class Bot:
             answer=answer,
             see_also=beside,
             facts=told,
+            sections=section_evidence(document.held.document, document.encoded, mass),
             judged=judged,
             listing=listing,
-            sections=section_evidence(document.held.document, document.encoded, mass),
         )
 
     def _checks_of(self, document: ReadDocument) -> AnswerChecks:

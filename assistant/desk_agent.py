@@ -33,11 +33,11 @@ class AgentDesk:
         self._store = store
 
     def queue(self, agent: str, *, mine: bool | None = False) -> list[Waiting]:
-        """Those who wait, the longest first; `mine`: those that this agent has taken; None: all that are open.
+        """The first 100 who wait, the longest first; `mine`: those that this agent has taken; None: that anybody has.
 
         Raises NotAllowedError.
         """
-        states = ("waiting", "human") if mine is None else ("human",) if mine else ("waiting",)
+        states = ("waiting",) if mine is False else ("human",)
         found = self._store.hand_offs.inbox(agent, states=states)
         rows = [each for each in found if not mine or each.agent == agent]
         packets = [packet_of(each) for each in rows]

@@ -62,12 +62,10 @@ class Entrance:
         Raises WrongLoginError, TooManyAttemptsError, NotAllowedError (a closed account).
         """
         user = name.strip().lower()[:64]
-        self._attempts.check(user, address)
-        kept = self._store.accounts.password_hash(user)
-        if not self.passwords.right(kept, password):
-            self._attempts.failed(user, address)
-            raise WrongLoginError("The name or the password is wrong.")
-        self._attempts.succeeded(user, address)
+        with self._attempts.attempt(user, address, WrongLoginError):
+            kept = self._store.accounts.password_hash(user)
+            if not self.passwords.right(kept, password):
+                raise WrongLoginError("The name or the password is wrong.")
         if kept is not None and self.passwords.stale(kept):
             self._store.accounts.set_password_hash(user, self.passwords.hash(password, user))
         return self.begin(user, agent=agent, old=old)
@@ -106,10 +104,9 @@ class Entrance:
     def change_password(self, visit: Visit, old: str, new: str, *, address: str) -> None:
         """Raises WrongLoginError, WeakPasswordError, TooManyAttemptsError. All other logins of the user end."""
         user = visit.user.id
-        self._attempts.check(user, address)
-        if not self.passwords.right(self._store.accounts.password_hash(user), old):
-            self._attempts.failed(user, address)
-            raise WrongLoginError("The old password is wrong.")
+        with self._attempts.attempt(user, address, WrongLoginError):
+            if not self.passwords.right(self._store.accounts.password_hash(user), old):
+                raise WrongLoginError("The old password is wrong.")
         self._store.accounts.set_password_hash(user, self.passwords.hash(new, user))
         self._store.logins.end_all(user, keep=visit.login.id)
 
@@ -145,12 +142,8 @@ class Entrance:
     def invitation(self, token: str, *, address: str) -> Invitation:
         """What a link offers. Raises NotFoundError, TooManyAttemptsError."""
         counted = f"a link from {address}"  # links have no account, so only addresses are slowed
-        self._attempts.check(counted, address)
-        try:
+        with self._attempts.attempt(counted, address, NotFoundError):
             return self._store.invitations.open(digest(token), datetime.now(UTC))
-        except NotFoundError:
-            self._attempts.failed(counted, address)
-            raise
 
     def join(self, token: str, name: str, password: str, *, address: str) -> User:
         """Uses a link up. Raises NotFoundError, ConflictError, WeakPasswordError, AssistantError for an odd name."""

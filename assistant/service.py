@@ -71,8 +71,8 @@ class Service:
         else:
             decoder = load_decoder(name, folder, dtype, data / "models" / "fingerprints.json", weights)
             self._decoder, self._impl = decoder, impl
-            self.calibration = calibration_of(decoder.fingerprint, data / "models")
             self._costs = Costs(folder, dtype, impl.device)
+            self.calibration = calibration_of(decoder.fingerprint, data / "models")
             self.engine = self._engine_for(self.profile)
         self.library = Library(data / "documents", options.limits)
         self.holdings = Holdings(data / "holdings")
@@ -120,7 +120,9 @@ class Service:
         with self._making:
             if (pattern, level) not in self._engines:
                 options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-                self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
+                engine = self._on_decoder(options, store_options(self.options))
+                engine.heads = self.calibration.heads
+                self._engines[pattern, level] = engine
             return self._engines[pattern, level]
 
     def _on_decoder(self, options: EngineOptions, kept: StoreOptions) -> Engine:

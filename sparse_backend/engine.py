@@ -60,10 +60,7 @@ class Engine:
         store: StoreOptions | None = None,
         scheduler: Scheduler | None = None,
     ) -> None:
-        """`store`: how segments are kept; `scheduler`: that of another engine on the same decoder, to plan for both.
-
-        Raises UnsupportedPatternError and what SegmentStore.open raises.
-        """
+        """`scheduler`: another engine's on this decoder. Raises UnsupportedPatternError, and as SegmentStore.open."""
         if reason := gpu.missing(options.impl):
             raise UnsupportedPatternError(reason)
         if options.impl is Impl.FLEX:

@@ -3,7 +3,7 @@
 Every pass carries the next tokens of all answers and, in what room is left, a piece of one question or one reading;
 attention aside, a decoder treats tokens one by one, so pieces of different texts need no padding. While answers grow, a
 reading gets only as many tokens as fit `step_s`, so nobody's stream waits for somebody's document; readings of
-different owners take turns. What nobody waits for is computed when nothing else is there. A request that fails or is
+different owners take turns. What nobody waits for is computed while there is nothing else. A request that fails or is
 cancelled leaves the others alone.
 """
 
@@ -120,7 +120,7 @@ class Scheduler:
         others = [request for request in waiting if not request.streaming]
         chosen = self._next([request for request in others if request.urgent] or others)
         if chosen:
-            self._ask(chosen, self._budget(bool(plan) or not people), plan)
+            self._ask(chosen, self._budget(bool(plan)) if people else self._spare(), plan)
         if plan:
             next(self.passes)
             self._compute(plan)
@@ -136,10 +136,14 @@ class Scheduler:
         else:
             plan.append((request, work))
 
-    def _budget(self, short: bool) -> int:
-        """Tokens that a question or a reading may take of this pass; `short`: somebody waits, or might come."""
-        if not short or not self._rate:
-            return self._chunk if not short else max(1, self._chunk // 4)
+    def _spare(self) -> int:
+        """Tokens of a pass that nobody waits for: few, as somebody might come, but not so few that it never ends."""
+        return max(1, self._chunk // 4, min(self._chunk, int(self._rate * self._step_s)))
+
+    def _budget(self, streaming: bool) -> int:
+        """Tokens that a question or a reading may take of this pass."""
+        if not streaming or not self._rate:
+            return self._chunk if not streaming else max(1, self._chunk // 4)
         return max(16, min(self._chunk, int(self._rate * self._step_s)))
 
     def _next(self, requests: list[Request]) -> Request | None:

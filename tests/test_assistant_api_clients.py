@@ -193,10 +193,11 @@ def test_an_answer_whose_reader_left_is_stored(scripted: str, engine: ScriptedEn
         assert (answer["content"] == ANSWER) == (not stop)
 
 
-def test_a_body_that_trickles_in_is_given_up(scripted: str) -> None:
+@pytest.mark.parametrize("path", ["/v1/files", "/gradio_api/upload", "/gradio_api/queue/join"])
+def test_a_body_that_trickles_in_is_given_up(scripted: str, path: str) -> None:
     host, port = scripted.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=10) as connection:
-        head = f"POST /v1/files HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9000\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Length: 9000\r\n"
         connection.sendall(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n--x".encode())
         answer = b"".join(iter(lambda: connection.recv(65536), b"")).decode()  # until the server hangs up
     assert answer.startswith("HTTP/1.1 408") and "too slowly" in answer

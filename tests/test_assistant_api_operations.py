@@ -14,6 +14,7 @@ from assistant.web.api import operations
 from assistant.web.api.journal import log_as_json
 from storage import StorageError
 from tests.api_house import House, Person, ann, bob, house
+from tests.test_storage_signals import LOOK, today
 
 __all__ = ["ann", "bob", "house"]  # fixtures
 
@@ -42,12 +43,40 @@ def test_metrics_follow_what_happens_and_hold_no_content(ann: Person, house: Hou
     assert grown('unabridged_readings_total{bot="legal",cache="miss"}') == 1
     assert grown('unabridged_read_tokens_total{bot="legal"}') >= talk["unabridged"]["coverage"]["tokens"]
     assert grown('unabridged_feedback_total{bot="legal",thumb="down"}') == 1
-    phases = ("parse", "read", "first_token", "total")
-    assert [grown(f'unabridged_answer_seconds_count{{bot="legal",phase="{each}"}}') for each in phases] == [1, 1, 1, 1]
+    phases = ("parse", "read", "first_token", "decode", "total")
+    counts = [grown(f'unabridged_answer_seconds_count{{bot="legal",phase="{each}"}}') for each in phases]
+    assert counts == [1, 1, 1, 1, 1]
+    assert grown('unabridged_looked_at_tokens_total{bot="legal"}') == talk["unabridged"]["looked_at"]
+    assert grown('unabridged_refusals_total{bot="legal"}') == 0
     assert grown('unabridged_http_requests_total{method="POST",route="/v1/chat/completions",status="200"}') == 1
     assert value(after, "unabridged_answers_in_flight") == value(after, "unabridged_queue_length") == 0
     for secret in (ann.user, file_id, talk["unabridged"]["conversation"], "millerlane", "Miller", "120,000"):
         assert secret not in after
+
+
+def test_metrics_and_signals_come_from_the_same_answers(house: House, ann: Person) -> None:
+    admin = house.person("admin")
+    before = admin.call("GET", "/metrics").text
+    house.engine.says = "Not stated in this document."
+    talk = ann.ask("Who is the king?", ann.upload()).json()["unabridged"]
+    store = house.service.store
+    store.hand_offs.request(ann.user, talk["conversation"], "person", "{}")
+    house.service.observers.looked_again("legal", LOOK)
+    after = admin.call("GET", "/metrics").text
+    grown = {
+        line: value(after, line) - value(before, line)
+        for line in (
+            'unabridged_refusals_total{bot="legal"}',
+            'unabridged_hand_offs{state="waiting"}',
+            'unabridged_second_looks_total{bot="legal",same="yes"}',
+            'unabridged_second_look_overlap_count{bot="legal"}',
+        )
+    }
+    assert set(grown.values()) == {1}, grown
+    assert value(after, 'unabridged_second_look_evidence_count{bot="legal"}') == 0  # this look had none
+    store.accounts.appoint(ann.user, "agent")
+    (row,) = store.signals.answers(ann.user, *today())
+    assert row.refused and row.looked_at == talk["looked_at"]
 
 
 def test_health_and_readiness(house: House, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,8 +29,8 @@ EACH = settings(
 
 def test_nothing_that_a_client_sends_breaks_the_server(tmp_path: Path) -> None:
     service = service_in(tmp_path)
-    limits = {"requests_per_minute": PLENTY, "answers_per_minute": PLENTY, "uploads_at_once": PLENTY}
-    app = build_api(service, ApiOptions(open_user="me", **limits))
+    options = ApiOptions(open_user="me", requests_per_minute=PLENTY, answers_per_minute=PLENTY, uploads_at_once=PLENTY)
+    app = build_api(service, options)
     schema = schemathesis.openapi.from_asgi("/openapi.json", app)
     seen: dict[str, set[int]] = {}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -121,19 +122,35 @@ def test_wrong_names_and_wrong_passwords_are_told_alike_and_slowed(entrance: Ent
     assert log_in(entrance, address="192.0.2.2")  # Ann herself, from where she is
 
 
+def fail(attempts: Attempts, account: str, address: str) -> None:
+    with pytest.raises(WrongLoginError), attempts.attempt(account, address, WrongLoginError):
+        raise WrongLoginError("wrong")
+
+
 def test_one_address_cannot_try_many_accounts_nor_many_addresses_one_account() -> None:
     attempts = Attempts()
     for number in range(30):
-        attempts.check(f"user{number}", HERE)
-        attempts.failed(f"user{number}", HERE)
-    with pytest.raises(TooManyAttemptsError):
-        attempts.check("another", HERE)
+        fail(attempts, f"user{number}", HERE)
+    with pytest.raises(TooManyAttemptsError), attempts.attempt("another", HERE):
+        pass
     for number in range(100):
-        attempts.check("ann", f"198.51.100.{number}")
-        attempts.failed("ann", f"198.51.100.{number}")
-    with pytest.raises(TooManyAttemptsError):
-        attempts.check("ann", "203.0.113.1")
-    attempts.check("bob", "203.0.113.1")
+        fail(attempts, "ann", f"198.51.100.{number}")
+    with pytest.raises(TooManyAttemptsError), attempts.attempt("ann", "203.0.113.1"):
+        pass
+    with attempts.attempt("bob", "203.0.113.1"):
+        pass
+
+
+def test_guesses_side_by_side_count_while_they_go_on() -> None:
+    attempts = Attempts()
+    with contextlib.ExitStack() as going_on:
+        for _ in range(5):
+            going_on.enter_context(attempts.attempt("ann", HERE, WrongLoginError))
+        with pytest.raises(TooManyAttemptsError), attempts.attempt("ann", HERE, WrongLoginError):
+            pass
+    with attempts.attempt("ann", HERE, WrongLoginError):  # none of them was wrong
+        pass
+    assert not attempts._going_on
 
 
 def test_a_login_forgives_what_was_mistyped_before(entrance: Entrance) -> None:

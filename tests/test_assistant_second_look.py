@@ -6,10 +6,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assistant import second_look as module
+from assistant.agreement import overlap
 from assistant.answer_options import AnswerOptions
 from assistant.bot import Bot, Finished
 from assistant.chat import Chat
@@ -106,7 +108,7 @@ def test_an_answer_is_asked_again_densely_and_the_numbers_stay_with_it(
     again = replace(deed, read=reference.read(deed.prefix.token_ids, deed.prefix.anchors))
     *_, dense = Bot(reference, tokenizer(), PROFILE).answer(again, (), QUESTION, None, VARIED)
     assert isinstance(dense, Finished) and dense.text != text and not row.look.same
-    assert 0 < row.look.overlap == module.overlap(text, dense.text) < 1
+    assert 0 < row.look.overlap == overlap(text, dense.text) < 1
     left = [path for path in (tmp_path / "looks").rglob("*") if path.suffix == ".safetensors"]
     assert left == [], "dense keys and values do not stay"
 
@@ -128,13 +130,13 @@ def test_people_go_first(store: Store, sparse: Engine, deed: ReadDocument, looks
     scheduler, started = sparse.scheduler, threading.Event()
     compute = scheduler._compute
 
-    def noted(plan: list[object]) -> None:
-        passes.append(any(getattr(request, "background", False) for request, _ in plan))  # type: ignore[attr-defined]
+    def noted(plan: list[tuple[Any, Any]]) -> None:
+        passes.append(any(getattr(request, "background", False) for request, _ in plan))
         if passes[-1]:
             started.set()
-        compute(plan)  # type: ignore[arg-type]
+        compute(plan)
 
-    scheduler._compute = noted  # type: ignore[method-assign,assignment]
+    scheduler._compute = noted  # type: ignore[method-assign]
     bot = Bot(sparse, tokenizer(), PROFILE)
     ask(store, bot, looks, deed)
     assert started.wait(20)

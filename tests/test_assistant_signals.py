@@ -24,7 +24,7 @@ FIRST, DECODE = "first token", "decode"
 
 
 def found(*answers: AnswerFigures, days: float = 7, **others: list[object]) -> Figures:
-    kinds = {"readings": [], "thumbs": [], "hand_offs": []} | others
+    kinds: dict[str, list[object]] = {"readings": [], "thumbs": [], "hand_offs": []} | others
     return Figures(NOW - timedelta(days=days), NOW, NOW, answers, **kinds)  # type: ignore[arg-type]
 
 

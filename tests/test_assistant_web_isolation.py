@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +13,7 @@ from starlette.routing import Mount
 
 from assistant.web.api.gate import CLOSED, OPEN, PUBLIC, under
 from assistant.web.api.page_guard import Owners
-from tests.accounts_house import OURS, AccountHouse, Browser, house
+from tests.accounts_house import OURS, AccountHouse, Browser, account_house_in, house
 
 __all__ = ["house"]
 
@@ -183,3 +184,30 @@ def test_too_much_is_refused_whatever_it_says_of_itself(ann: Browser) -> None:
         declared = ann.client.post(path, content=b"x", headers={**headers, "Content-Length": "999999999"})
         assert declared.status_code == 413, path
     assert ann.client.post("/login", content="&".join(f"a{n}=1" for n in range(99)), headers=form).status_code == 400
+
+
+def test_without_accounts_only_this_machine_is_answered(tmp_path: Path) -> None:
+    with account_house_in(tmp_path, open_user="me") as house:
+        here = {"Host": "127.0.0.1:7860"}
+        browser = house.browser()
+        assert browser.get("/", **here).status_code == 200
+        assert browser.get("/config", **here, Authorization="Bearer anything").status_code == 200
+        for host in (
+            "evil.example",
+            "evil.example:7860",
+            "127.0.0.1.evil.example",
+            "0.0.0.0",
+            "",
+            "[::1",
+            "localhost.",
+        ):
+            for path in ("/", "/config", "/gradio_api/info", "/v1/files", "/inbox/"):
+                assert browser.get(path, Host=host).status_code == 403, (host, path)
+        foreign = here | {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+        for path in ("/gradio_api/queue/join", "/gradio_api/upload", "/v1/files", "/inbox/gradio_api/queue/join"):
+            assert browser.post(path, foreign).status_code == 403, path
+        assert browser.get("/config", **foreign).status_code == 403
+        followed = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+        assert browser.get("/", **here, **followed).status_code == 200
+        for path in ("/login", "/account", "/people", "/accounts.css"):  # there are no accounts
+            assert browser.get(path, **here).status_code in (404, 405), path

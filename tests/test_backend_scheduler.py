@@ -88,7 +88,7 @@ def run(decoder: Any, requests: list[Any], **options: Any) -> Scheduler:
 
     first.work = wait
     for request in (first, *requests):
-        made.submit(request)
+        made.submit(request, background=request.background)
     gate.set()
     for request in requests:
         assert request.released.wait(30)

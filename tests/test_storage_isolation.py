@@ -5,12 +5,13 @@ A method that is added and not named here makes the first test fail.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from storage import AnswerRecord, CitationRecord, DocumentRecord, NotFoundError, Store
 from storage.records import NotAllowedError, Passage
+from storage.records_signals import SecondLook
 from storage.room import Room
 
 DOCUMENT = DocumentRecord(
@@ -18,6 +19,8 @@ DOCUMENT = DocumentRecord(
 )
 CITATION = CitationRecord(1, "lease.pdf", 1, None, None, "§", "secret", 0, 6, True, "quote", 1.0)
 ANSWER = AnswerRecord("m", "headers", "fast", "cpu", "stop", True, 9, 9, 0, 3, 1, (), 1, (), 0.1, 0.2, 0.3, 0.4, ())
+NOW, EVER = datetime(2026, 1, 2, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC)
+LOOK = SecondLook("headers", True, 1.0, None, True, 9, 0.1, 0.2, NOW)
 
 
 class Ids:
@@ -44,6 +47,10 @@ class Ids:
         self.promise = store.promises.add("ann", self.talk, 1, "bot", "ann", "call back").id
         self.hand_off = store.hand_offs.request("ann", self.talk, "asked", "packet").id
         store.bots.put("boss", "billing", "source")
+        self.login = store.logins.begin("ann", "token", now=NOW, expires_at=EVER, agent="browser").id
+        self.invitation = store.invitations.invite(
+            "boss", "hash", organisation="acme", role="member", expires_at=EVER
+        ).id
 
 
 Call = Callable[[Store, str, Ids], object]
@@ -93,16 +100,28 @@ REFUSED: dict[str, Call] = {  # by an id that is ann's
     "promises.settle": lambda store, user, ids: store.promises.settle(user, ids.promise, "broken"),
     "privacy.erase": lambda store, user, ids: store.privacy.erase("ann", by=user),
     "accounts.set_role": lambda store, user, ids: store.accounts.set_role(user, "ann", "admin"),
+    "accounts.set_barred": lambda store, user, ids: store.accounts.set_barred(user, "ann", True),
+    "invitations.invite": lambda store, user, ids: store.invitations.invite(
+        user, "x", organisation="acme", role="admin", expires_at=NOW, user="ann"
+    ),
+    "invitations.withdraw": lambda store, user, ids: store.invitations.withdraw(user, ids.invitation),
+    "logins.end": lambda store, user, ids: store.logins.end(user, ids.login),
+    "pulse.of_conversation": lambda store, user, ids: store.pulse.of_conversation(user, ids.talk),
+    "pulse.of_hand_off": lambda store, user, ids: store.pulse.of_hand_off(user, ids.hand_off),
+    "signals.note_look": lambda store, user, ids: store.signals.note_look(user, ids.answer, LOOK),
     "accounts.configure": lambda store, user, ids: store.accounts.configure(
         user, store.accounts.organisation("ann"), webhook_secret="x"
     ),
 }
+ROLES = {"accounts.set_role", "accounts.set_barred", "accounts.configure", "privacy.erase"}  # told to one's own people
+ROLES |= {"invitations.invite", "invitations.withdraw"}
 EMPTY: dict[str, Call] = {  # lists of what the user has
     "documents": lambda store, user, ids: store.documents(user, shared=True),
     "conversations": lambda store, user, ids: store.conversations(user),
     "search": lambda store, user, ids: store.search(user, "secret") + store.search(user, "lease*"),
     "promises.all": lambda store, user, ids: store.promises.all(user),
     "accounts.keys": lambda store, user, ids: store.accounts.keys(user),
+    "logins.of": lambda store, user, ids: store.logins.of(user, NOW, timedelta(days=1)),
 }
 OF_THE_ORGANISATION: dict[str, Call] = {  # nothing of another organisation, and some only for certain roles
     "accounts.organisation": lambda store, user, ids: store.accounts.organisation(user),
@@ -114,6 +133,13 @@ OF_THE_ORGANISATION: dict[str, Call] = {  # nothing of another organisation, and
     "bots.versions": lambda store, user, ids: store.bots.versions(user, "billing"),
     "bots.retire": lambda store, user, ids: store.bots.retire(user, "billing"),
     "hand_offs.inbox": lambda store, user, ids: store.hand_offs.inbox(user),
+    "accounts.organisations": lambda store, user, ids: store.accounts.organisations(user),
+    "invitations.pending": lambda store, user, ids: store.invitations.pending(user, NOW),
+    "pulse.of_inbox": lambda store, user, ids: store.pulse.of_inbox(user),
+    "signals.answers": lambda store, user, ids: store.signals.answers(user, NOW, EVER),
+    "signals.feedback": lambda store, user, ids: store.signals.feedback(user, NOW, EVER),
+    "signals.hand_offs": lambda store, user, ids: store.signals.hand_offs(user, NOW, EVER),
+    "signals.readings": lambda store, user, ids: store.signals.readings(user, NOW, EVER),
 }
 BY_ITSELF = {  # about the named user alone, or the user's own new things
     "import_history",
@@ -123,10 +149,15 @@ BY_ITSELF = {  # about the named user alone, or the user's own new things
     "accounts.add_key",
     "audit.note",
     "privacy.export",
+    "logins.begin",
+    "logins.end_all",
 }
 OF_THE_OPERATOR = {  # no user reaches these; the program itself calls them
     *("open", "close", "verify", "counts", "mark_broken", "privacy.purge"),
     *("accounts.create_organisation", "accounts.add_user", "accounts.password_hash", "accounts.user_of_key"),
+    *("accounts.appoint", "accounts.has_admin", "signals.note_reading", "signals.handed_off"),
+    *("invitations.accept", "invitations.open", "invitations.renew_first"),  # whoever holds the token
+    *("logins.find", "logins.forget", "logins.user_of_identity", "logins.admit"),
     *(
         "accounts.webhook_secret",
         "outbox.enqueue",
@@ -162,7 +193,7 @@ def test_another_user_reaches_nothing(store: Store, user: str) -> None:
     for name, call in REFUSED.items():
         with pytest.raises((NotFoundError, NotAllowedError)) as caught:
             call(store, user, ids)
-        own = {"accounts.set_role", "accounts.configure", "privacy.erase"} if user == "mia" else set()
+        own = ROLES if user == "mia" else set()
         assert isinstance(caught.value, NotFoundError) or name in own, name
         assert "secret" not in str(caught.value) and "private" not in str(caught.value)
     for name, call in EMPTY.items():

@@ -130,10 +130,9 @@ class Inbox:
             return InboxView("", "", "", "", "", "", empty, "")
 
     def _queue(self, agent: str, chosen: str) -> str:
-        everybody = self._desk.queue(agent, mine=None)
-        waiting = [row for row in everybody if row.hand_off.state == "waiting"]
-        mine = [row for row in everybody if row.hand_off.agent == agent]
-        others = [row for row in everybody if row.hand_off.agent not in (None, agent)]
+        waiting, served = self._desk.queue(agent), self._desk.queue(agent, mine=None)
+        mine = [row for row in served if row.hand_off.agent == agent]
+        others = [row for row in served if row.hand_off.agent != agent]
         return inbox_views.queue(waiting, mine, others, chosen, self._now())
 
     def _mark(self, agent: str, chosen: str) -> str:

@@ -13,6 +13,7 @@ from assistant.receipts import proofs
 from storage import Message
 from storage.records_support import HandOff
 
+MOST = 100  # of a group, as the store gives them
 _SPEAKS = {"user": "customer", "assistant": "bot", "agent": "agent"}
 _PARTS = (  # of a packet: title, field
     ("Open promises", "promises"),
@@ -36,7 +37,8 @@ def _group(title: str, rows: Sequence[Waiting], chosen: str, now: datetime) -> s
     head = f'<h2>{title} <span class="count">{len(rows)}</span></h2>'
     if not rows:
         return f'{head}<p class="empty">Nobody waits for a person. New requests appear here by themselves.</p>'
-    return head + "".join(_row(row, row.hand_off.id == chosen, now) for row in rows)
+    more = '<p class="empty">Those who came later are not shown yet.</p>' if len(rows) >= MOST else ""
+    return head + "".join(_row(row, row.hand_off.id == chosen, now) for row in rows) + more
 
 
 def _row(row: Waiting, chosen: bool, now: datetime) -> str:

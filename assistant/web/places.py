@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-PLACES = (("Chat", "/"), ("Compare", "/compare"), ("Inbox", "/inbox"), ("Signals", "/signals"))
+PLACES = (("Chat", "/"), ("Compare", "/compare/"), ("Inbox", "/inbox/"), ("Signals", "/signals/"))
 
 
 def places(here: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from starlette.responses import RedirectResponse
 
 from assistant.service import Service
 from assistant.web.compare_desk import CompareDesk
@@ -33,6 +35,7 @@ def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
     )
     for path, page in rooms:
         page.queue(max_size=64)
+        app.add_route(path, partial(_inside, path))
         gr.mount_gradio_app(
             app,
             page,
@@ -46,3 +49,8 @@ def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
             css="".join((_HERE / name).read_text("utf-8") for name in ("rooms.css", "compare.css")),
             **auth,
         )
+
+
+async def _inside(path: str, request: Request) -> RedirectResponse:
+    """What people type leads to where the room is mounted; relative, as a proxy may put all of it under a path."""
+    return RedirectResponse(f"{path.strip('/')}/")

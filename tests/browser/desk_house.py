@@ -14,17 +14,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from assistant.entrance import Entrance
 from assistant.handoff_rules import Reason
 from assistant.packet import Exchange, build_packet
 from assistant.service import Service
 from assistant.web.api.options import ApiOptions
+from assistant.web.api.people import COOKIE
 from assistant.web.server import Server, application
 from storage import CitationRecord, Store
 from tests.api_house import service_in
 from tests.conftest import HOUSE
 from tests.fakes import contract
 
-CUSTOMER = "me"  # in single-user mode the person at this machine is customer and agent
+CUSTOMER, AGENT = "ann", "kim"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,11 @@ class Served:
     address: str
     store: Store
     talk: str
+
+    def login(self, user: str) -> list[dict[str, str]]:
+        """The cookies of somebody who has logged in."""
+        visit = Entrance(self.store).begin(user, agent="test")
+        return [{"name": COOKIE, "value": visit.token, "url": self.address}]
 
 
 @contextmanager
@@ -72,9 +79,11 @@ def wait_for(address: str) -> None:
 def serve(data: Path, port: int) -> None:
     """What the other process does until it is ended."""
     service = service_in(data)
-    service.store.accounts.appoint(CUSTOMER, "agent")
+    service.store.accounts.create_organisation("Acme", organisation_id="acme")
+    for name, role in ((CUSTOMER, "member"), (AGENT, "agent")):
+        service.store.accounts.add_user("acme", name, role=role)
     print(waiting(service, data), flush=True)
-    Server(application(service, ApiOptions(open_user=CUSTOMER)), "127.0.0.1", port).run()
+    Server(application(service, ApiOptions()), "127.0.0.1", port).run()
     service.close()
 
 

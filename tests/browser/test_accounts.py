@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -68,6 +69,12 @@ def site(tmp_path: Path) -> Iterator[Site]:
     service.store.close()
 
 
+def faults(page: Page) -> list[str]:
+    """What axe-core calls serious on this page."""
+    found = Axe().run(page).response["violations"]
+    return [f"{each['id']}: {each['help']}" for each in found if each["impact"] in ("serious", "critical")]
+
+
 def shot(page: Page, name: str) -> None:
     if shots := os.environ.get("SCREENSHOTS"):
         page.screenshot(path=f"{shots}/{name}.png", full_page=True)
@@ -79,6 +86,7 @@ def test_from_the_printed_link_to_a_second_person(site: Site, tmp_path: Path) ->
     ann = site.window("dark")
     ann.goto(site.address)
     expect(ann).to_have_url(f"{site.address}/login")
+    assert faults(ann) == []
     shot(ann, "login-dark")
     site.join(ann, f"{site.address}/join/{site.entrance.first_admin()}", "ann")
     ann.set_input_files("#upload input[type=file]", str(deal))
@@ -92,12 +100,14 @@ def test_from_the_printed_link_to_a_second_person(site: Site, tmp_path: Path) ->
     ann.click("text=Make a link")
     link = re.search(rf"{re.escape(site.address)}/join/[\w-]+", ann.content())
     assert link
+    assert faults(ann) == []
     shot(ann, "people-dark")
     bob = site.window(width=390)
     site.join(bob, link[0], "bob")
     expect(bob.locator("#conversations button")).to_have_count(0)  # nothing of Ann's
     bob.goto(f"{site.address}/account")
     assert bob.evaluate("document.documentElement.scrollWidth") <= 390
+    assert faults(bob) == []
     shot(bob, "account-phone")
     bob.goto(f"{site.address}/people")
     assert "Only admins" in bob.content()

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
-from tests.browser.desk_house import CUSTOMER, Served, served
+from tests.browser.desk_house import AGENT, CUSTOMER, Served, served
 from tests.conftest import CHROMIUM
 
 pytestmark = pytest.mark.browser
@@ -33,11 +33,12 @@ def browser() -> Iterator[Browser]:
 class Watched:
     """What a browser asked of the outside, and what its console complained of."""
 
-    def __init__(self, browser: Browser, **options: str) -> None:
+    def __init__(self, browser: Browser, house: Served, user: str) -> None:
         self.outside: list[str] = []
         self.complaints: list[str] = []
         size = {"width": 1400, "height": 860}
-        self.context: BrowserContext = browser.new_context(viewport=size, **options)  # type: ignore[arg-type]
+        self.context: BrowserContext = browser.new_context(viewport=size)
+        self.context.add_cookies(house.login(user))
         self.page: Page = self.context.new_page()
         self.page.on("request", lambda request: self._asked(request.url))
         self.page.on("console", self._told)
@@ -57,7 +58,7 @@ def shot(page: Page, name: str) -> None:
 
 
 def test_a_person_takes_over_answers_and_hands_back(house: Served, browser: Browser) -> None:
-    customer, agent = Watched(browser), Watched(browser)
+    customer, agent = Watched(browser, house, CUSTOMER), Watched(browser, house, AGENT)
     customer.page.goto(house.address)
     expect(customer.page.locator("#chat")).to_contain_text("I want to talk to a human <b>now</b>.", timeout=SLOW)
     agent.page.goto(f"{house.address}/inbox/")
@@ -91,12 +92,16 @@ def test_a_person_takes_over_answers_and_hands_back(house: Served, browser: Brow
     (closed,) = house.store.hand_offs.of(CUSTOMER, house.talk)
     assert (closed.state, closed.note) == ("closed", "Explained the notice period.")
     assert not customer.outside + agent.outside + agent.complaints
+
+    customer.page.goto(f"{house.address}/inbox/")  # the customer is nobody's agent
+    expect(customer.page.locator("#status")).to_contain_text("for agents and admins", timeout=SLOW)
+    expect(customer.page.locator("button.case")).to_have_count(0)
     customer.context.close()
     agent.context.close()
 
 
 def test_signals_are_drawn_without_anything_from_outside(house: Served, browser: Browser) -> None:
-    seen = Watched(browser)
+    seen = Watched(browser, house, AGENT)
     seen.page.goto(f"{house.address}/signals/")
     expect(seen.page.locator("figure.chart")).to_have_count(8, timeout=SLOW)
     expect(seen.page.locator("figure.chart", has_text="Asked for a person").locator("rect")).to_have_count(1)

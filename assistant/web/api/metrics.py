@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 from assistant.observer import Observer
+from assistant.receipts import numbers, setting
 from sparse_backend import Read
-from storage import AnswerRecord
+from storage import AnswerRecord, StorageError
+from storage.records_signals import SecondLook
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SECONDS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+_SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 1.0)
 _QUICK = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 
 
@@ -31,7 +36,7 @@ class Metrics(Observer):
         )
         self._phase_s = Histogram(
             "unabridged_answer_seconds",
-            "Time by phase: parse, read, first_token, total.",
+            "Time by phase: parse, read, first_token, decode, total.",
             ("bot", "phase"),
             buckets=_SECONDS,
             registry=registry,
@@ -41,6 +46,30 @@ class Metrics(Observer):
         self._cached = Counter(
             "unabridged_cached_tokens", "Those of them with keys and values ready.", ("bot",), registry=registry
         )
+        self._looked_at = Counter(
+            "unabridged_looked_at_tokens",
+            "Those of them that a token of the answer looked at.",
+            ("bot",),
+            registry=registry,
+        )
+        self._refused = Counter("unabridged_refusals", "Answers “not stated”.", ("bot",), registry=registry)
+        self._looks = Counter(
+            "unabridged_second_looks", "Answers compared with dense attention.", ("bot", "same"), registry=registry
+        )
+        self._overlap = Histogram(
+            "unabridged_second_look_overlap",
+            "Words that an answer shares with the dense one (F1).",
+            ("bot",),
+            buckets=_SHARES,
+            registry=registry,
+        )
+        self._evidence = Histogram(
+            "unabridged_second_look_evidence",
+            "Share of cited characters that the dense answer cites too.",
+            ("bot",),
+            buckets=_SHARES,
+            registry=registry,
+        )
         self._reads = Counter("unabridged_readings", "Documents opened.", ("bot", "cache"), registry=registry)
         self._read_tokens = Counter("unabridged_read_tokens", "Tokens read.", ("bot",), registry=registry)
         self._read_s = Counter("unabridged_read_seconds", "Time of reading them.", ("bot",), registry=registry)
@@ -49,6 +78,10 @@ class Metrics(Observer):
     def gauge(self, name: str, text: str, value: Callable[[], float]) -> None:
         """A figure that is asked for whenever it is wanted."""
         Gauge(name, text, registry=self.registry).set_function(value)
+
+    def states(self, name: str, text: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        """Figures that the database knows, by state, asked for whenever they are wanted."""
+        self.registry.register(_Stored(name, text, label, values))
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Counts an HTTP request; `route` is a template."""
@@ -74,10 +107,21 @@ class Metrics(Observer):
             return
         self._answers.labels(bot, record.finish_reason, "yes" if record.supported else "no").inc()
         self._phase_s.labels(bot, "first_token").observe(record.first_token_s)
+        self._phase_s.labels(bot, "decode").observe(record.total_s - record.first_token_s)
         self._phase_s.labels(bot, "total").observe(record.total_s)
+        context, looked_at = numbers(record, ("context_tokens", "looked_at"))
         self._generated.labels(bot).inc(record.generated_tokens)
-        self._context.labels(bot).inc(int(dict(record.settings).get("context_tokens", "0")))
+        self._context.labels(bot).inc(context)
         self._cached.labels(bot).inc(record.cached_tokens)
+        self._looked_at.labels(bot).inc(looked_at)
+        self._refused.labels(bot).inc(setting(record, "refused") == "yes")
+
+    def looked_again(self, bot: str, look: SecondLook) -> None:
+        """See Observer."""
+        self._looks.labels(bot, "yes" if look.same else "no").inc()
+        self._overlap.labels(bot).observe(look.overlap)
+        if look.evidence is not None:
+            self._evidence.labels(bot).observe(look.evidence)
 
     def feedback(self, bot: str, thumb: int) -> None:
         """Counts a thumb, 1 or -1."""
@@ -86,3 +130,22 @@ class Metrics(Observer):
     def text(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+class _Stored(Collector):
+    """Gauges out of the database; while it is away they are left out, and the others are told all the same."""
+
+    def __init__(self, name: str, text: str, label: str, values: Callable[[], Mapping[str, float]]) -> None:
+        self._name, self._text, self._label, self._values = name, text, label, values
+
+    def describe(self) -> Iterable[Metric]:
+        return [GaugeMetricFamily(self._name, self._text, labels=[self._label])]
+
+    def collect(self) -> Iterator[Metric]:
+        found = GaugeMetricFamily(self._name, self._text, labels=[self._label])
+        try:
+            for state, value in self._values().items():
+                found.add_metric([state], value)
+        except StorageError:
+            return
+        yield found

@@ -57,6 +57,12 @@ class ApiState:
         metrics.gauge("unabridged_answers_in_flight", "Answers going on.", lambda: state.answering.total)
         metrics.gauge("unabridged_uploads_waiting", "Uploads not read yet.", lambda: state.uploads.waiting)
         metrics.gauge("unabridged_queue_length", "Requests in the scheduler.", lambda: queue_length(service))
+        handed_off = service.store.signals.handed_off
+        metrics.states("unabridged_hand_offs", "Conversations that needed a person.", "state", handed_off)
+        looks = service.second_looks
+        if looks is not None:
+            skipped = "Sampled answers that were not compared."
+            metrics.states("unabridged_second_looks_skipped", skipped, "reason", lambda: dict(looks.skipped))
         return state
 
     def keep(self, task: asyncio.Task[None]) -> None:
