@@ -33,7 +33,7 @@ class DecodeGraph:
         self._decoder, self._context, self._kv, self._evidence = decoder, context, kv, evidence
         self._selection = selection
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._buffer = 0
+        self._capacity = 0
         self._ids = torch.zeros(1, 1, dtype=torch.int64, device=kv.device)
         self._step: _PlacedStep | None = None
         self._logits = torch.empty(0)
@@ -45,7 +45,7 @@ class DecodeGraph:
 
     def run(self, token: int) -> Tensor:
         """Logits [1, vocabulary] after `token`, which stands right behind the tail; also the evidence of this pass."""
-        if self._graph is None or self._buffer != self._kv.keys.data_ptr():
+        if self._graph is None or self._capacity != self._kv.keys.shape[2]:
             self._record()
         assert self._graph is not None and self._step is not None
         self._ids.fill_(token)
@@ -56,7 +56,7 @@ class DecodeGraph:
         return self._logits
 
     def _record(self) -> None:
-        self._buffer = self._kv.keys.data_ptr()
+        self._capacity = self._kv.keys.shape[2]  # a tail that moved has more; its address may have been another's
         self._step = _PlacedStep(self._decoder, self._context, self._kv, self._evidence, self._selection)
         self._step.place.fill_(self._kv.length)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
