@@ -50,7 +50,7 @@ class DecodeGraph:
         assert self._graph is not None and self._step is not None
         self._ids.fill_(token)
         self._step.place.fill_(self._kv.length)
-        self._step.watch()
+        self._step.watch(self._kv.length)
         self._graph.replay()
         self._evidence.take(self._step.mass.clone())
         return self._logits
@@ -101,7 +101,7 @@ class _PlacedStep:
             ahead = [settled[0].index.shape[1]]
             self._parts = [[(one.keys, one.values)] for one in settled]
         self._index = [one.index.reshape(-1) for one in settled or ()]
-        self._latest = {layer: queries.clone() for layer, queries in selection.queries.items()} if selection else {}
+        self._latest = {layer: selection.latest(layer).clone() for layer in layers} if selection else {}
         self._ahead = [*ahead, 0]
         self._tables: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         capacity = kv.keys.shape[2]
@@ -111,14 +111,14 @@ class _PlacedStep:
                 if key not in self._tables and len(rotation.frequencies):
                     self._tables[key] = rotation.angles(torch.arange(one, one + capacity), self.place.device)
 
-    def watch(self) -> None:
-        """Brings the latest queries to where the graph adds its own; they choose when the selection is renewed."""
+    def watch(self, start: int) -> None:
+        """Brings the latest queries to where the graph adds that of place `start`; they choose when it is renewed."""
         for layer, mine in self._latest.items():
             assert self._selection is not None
-            theirs = self._selection.queries[layer]
-            if theirs is not mine:  # an ordinary pass, or the recording, was in between
-                mine.copy_(theirs)
+            if self._selection.queries[layer] is not mine:  # an ordinary pass, or the recording, was in between
+                mine.copy_(self._selection.latest(layer))
                 self._selection.queries[layer] = mine
+            self._selection.ends[layer] = start + 1
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""

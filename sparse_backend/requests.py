@@ -176,7 +176,7 @@ class AskRequest:
             kept += chosen.accepted
             self._evidence.keep(chosen.keep)
             if self._selection:
-                self._selection.advance(chosen.keep)
+                self._selection.advance(chosen.keep, self.tail.kv.length + kept)
         self.tail.kv.advance(kept)
         self.tail.token_ids.extend(self._fed[:kept])
         if logits is None:

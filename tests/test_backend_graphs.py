@@ -54,7 +54,7 @@ def test_a_graph_is_recorded_anew_when_its_tail_moves(monkeypatch: pytest.Monkey
     def record() -> None:
         recorded.append(graph._kv.keys.shape[2])
         graph._capacity, graph._graph = graph._kv.keys.shape[2], SimpleNamespace(replay=lambda: None)  # type: ignore[assignment]
-        graph._step = SimpleNamespace(place=torch.zeros(1), mass=torch.zeros(1, N), watch=lambda: None)  # type: ignore[assignment]
+        graph._step = SimpleNamespace(place=torch.zeros(1), mass=torch.zeros(1, N), watch=lambda _start: None)  # type: ignore[assignment]
 
     monkeypatch.setattr(graph, "_record", record)
     graph.run(1)
