@@ -287,9 +287,19 @@ def test_what_can_never_fit_is_refused_and_what_waits_can_be_cancelled() -> None
 
 def test_a_reading_can_be_abandoned(loaded: Decoder) -> None:
     kv = KVBuffer(loaded.shape, 64)
-    request = ReadRequest([1] * 64, kv, lambda: Plain([], "r"), owner="", at_once=False, cancel=None)
+    request = ReadRequest([1] * 64, kv, lambda: Plain([], "r"), owner="", at_once=False, most=64, cancel=None)
     request.abandoned = True
     assert request.cancelled() and request.events.get() == Event("end") and not request.complete
+
+
+def test_a_reading_takes_no_more_in_a_pass_than_its_own_engine_says(loaded: Decoder, tmp_path: Path) -> None:
+    """Whatever chunk the scheduler was made for by another engine."""
+    decoder: Any = Counting(loaded)
+    first = engine(decoder, tmp_path / "first", chunk=40)
+    second = Engine(decoder, replace(first.options, segments=tmp_path / "second", chunk=8), None, first.scheduler)
+    second.read(tokens(60), [])
+    assert max(len(ids) for ids in decoder.calls) == 8
+    assert not second._reading
 
 
 def test_what_nobody_waits_for_gives_way_to_everybody(loaded: Decoder) -> None:
