@@ -260,7 +260,7 @@ class Engine:
             cached_tokens=cached,
             first_token_s=request.first_token_s,
             total_s=time.perf_counter() - start,
-            evidence=evidence.rows()[: len(request.answer)],
+            evidence=evidence.looked()[: len(request.answer)],
             exact=selection is None,
             looked_at=selection.tokens if selection else len(whole),
             choices=tuple(request.choices),
