@@ -22,7 +22,7 @@ from sparse_backend.config import (
     UnsupportedPatternError,
 )
 from sparse_backend.constrain import Constraint
-from sparse_backend.crossover import effective, within
+from sparse_backend.crossover import reading, within
 from sparse_backend.decode_step import Speculation
 from sparse_backend.graphs import DecodeGraph
 from sparse_backend.kvstore import SegmentStore, StoreOptions
@@ -108,9 +108,7 @@ class Engine:
 
     def schedule_for(self, n: int) -> Schedule:
         """How n tokens are read, see crossover."""
-        if n > self.decoder.limit:
-            return within(self.schedule, self.decoder.limit) or self.schedule
-        return effective(self.schedule, n, self.options.impl.device)
+        return reading(self.schedule, n, self.decoder.limit, self.options.impl.device)
 
     def pattern_for(self, n: int) -> str:
         """The pattern with which n tokens are read, for receipts: “dense” for short texts."""
@@ -138,8 +136,8 @@ class Engine:
         self.check_length(len(token_ids))
         key = self.key(token_ids, anchors)
         with self._state:
-            reading = self._reading.setdefault(key, threading.Lock())
-        with reading:  # a second reader of the same document waits and then finds it
+            alone = self._reading.setdefault(key, threading.Lock())
+        with alone:  # a second reader of the same document waits and then finds it
             segment = self.shelf.get(key)
             cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
