@@ -104,6 +104,7 @@ def test_wrong_files_are_told_on_the_page(page: Page, tmp_path: Path, data: Path
     wrong.write_bytes(b"%PDF-1.7\n1 0 obj << /Type /Catalog")
     with served(data) as address:
         page.goto(address)
+        expect(page.get_by_text("What shall I read?")).to_be_visible(timeout=SLOW)  # the page answers from now on
         page.fill("#question textarea", "What law governs?")
         page.press("#question textarea", "Enter")
         expect(page.locator("#status [role=alert]")).to_contain_text("Add a document first", timeout=SLOW)
