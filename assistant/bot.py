@@ -155,7 +155,7 @@ class Bot:
         tokens, live = len(document.encoded.token_ids), len(document.live)
         read = len(document.read.segment) - document.prefix.start
         said = said_tokens(answer.token_ids, self._tokenizer) or len(answer.token_ids)
-        mass = evidence_over(answer.evidence[:said].numpy(), document.prefix.start, tokens)
+        mass = evidence_over(answer.evidence[:said], document.prefix.start, tokens)
         proof = document.citer.prove(text, question, mass)
         silent = says_not_stated(text, self.profile.not_stated)
         citations = () if silent else proof.citations

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +22,7 @@ from assistant.sentences import sentences_in
 from assistant.sessions import session_label
 from assistant.words import overlap, terms_of
 from ingest import Document, Encoded
+from sparse_backend.looked import Looked
 from storage import CitationRecord
 
 Mass = npt.NDArray[np.float32]
@@ -277,12 +277,10 @@ def relative(mass: Mass) -> Mass:
     return np.asarray(mass / max(float(mass.max(initial=0.0)), 1e-9), dtype=np.float32)
 
 
-def evidence_over(rows: Sequence[Sequence[float]] | Mass, start: int, length: int) -> Mass:
-    """Mean attention mass per document token over all generated tokens; the document starts at token `start`."""
-    mass = np.asarray(rows, dtype=np.float32)
-    if not mass.size:
-        return np.zeros(length, dtype=np.float32)
-    return np.asarray(mass[:, start : start + length].mean(0), dtype=np.float32)
+def evidence_over(looked: Looked, start: int, length: int) -> Mass:
+    """Mean attention mass per document token over the generated tokens; the document starts at token `start`."""
+    mean: Mass = looked.mean()[start : start + length].numpy()
+    return mean
 
 
 def says_not_stated(answer: str, own: str = "") -> bool:

@@ -164,5 +164,5 @@ def _miscounts(asked: Wanted, hits: Sequence[Hit], answer: str) -> bool:
         return False
     said = re.sub(r"(?m)^>.*$", " ", answer)
     figures = {int(match.group().replace(",", "")) for match in _COUNTED.finditer(said)}
-    figures |= {int(term) for term in terms_of(said) if term.isdigit()}
+    figures |= {int(term) for term in terms_of(said) if term.isdecimal()}
     return bool(figures) and not figures & {len(hits), sum(hit.times for hit in hits)}

@@ -8,8 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-import torch
-
 from assistant.answer_options import PLAIN, AnswerOptions
 from assistant.bot import Bot, Cancel, Delta, Event, Finished
 from assistant.coverage import coverage
@@ -19,6 +17,7 @@ from assistant.prompt import Turn
 from assistant.reading import ReadDocument
 from assistant.tokenizer import Tokenizer
 from sparse_backend import Answer
+from sparse_backend.looked import Looked
 from sparse_backend.segment import Context
 from sparse_backend.span_engine import SpanEngine
 from sparse_backend.spans import Span
@@ -68,7 +67,6 @@ class SpanBot(Bot):
         taken = time.perf_counter() - begin
         size = self._finder.decoder.overhead(asked) + len(segment)
         ids = segment.token_ids[spans[0].start : spans[0].end] if spans else ()
-        none = torch.zeros(len(ids), len(segment))
         tokens = len(document.encoded.token_ids)
         yield Finished(
             text=text,
@@ -79,7 +77,7 @@ class SpanBot(Bot):
             supported=True,
             unverified=(),
             coverage=coverage(document.held.document, tokens, len(segment)),
-            answer=Answer(ids, "stop", size, 0, taken, taken, none),
+            answer=Answer(ids, "stop", size, 0, taken, taken, Looked(len(segment))),
         )
 
     @staticmethod

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 from assistant.answer_signals import refusal_signals, signals
 from assistant.calibration import Calibration
-from assistant.citations import Citer, Mass, evidence_over
+from assistant.citations import Citer, evidence_over
 from assistant.confidence import SUPPORTED, WEAK, Word, word
 from assistant.quoting import said_tokens, split_quotes
 from assistant.sentences import sentences_in
@@ -72,7 +70,7 @@ class Judge:
         cited = [(each.start, each.end) for each in citations]
 
         def chance_of(words: str, low: int, high: int) -> float:
-            mass = citer.mass(evidence_over(_rows(answer.evidence, low, high), start, tokens))
+            mass = citer.mass(evidence_over(answer.evidence[low:high], start, tokens))
             said_with = answer.choices[low:high]
             one = signals(citer, words, question, mass, cited, said_with, symbols=symbols, useful=heads > 0 and known)
             return self._calibration.answer.probability(one)
@@ -82,13 +80,10 @@ class Judge:
         parts = list(self._sentences(own, answer.token_ids[:said]))
         weak: tuple[str, ...] = ()
         if len(parts) > 1:
-            weak = tuple(
-                words
-                for words, low, high in parts[:MOST_SENTENCES]
-                if word(chance_of(words, low, high), cited=bool(cited), refused=False) != SUPPORTED
-            )
+            each = [(part[0], chance_of(*part)) for part in parts[:MOST_SENTENCES]]
+            weak = tuple(words for words, one in each if word(one, cited=bool(cited), refused=False) != SUPPORTED)
             if weak:  # an answer is as sure as the weakest thing it says
-                chance = min(chance, min(chance_of(words, low, high) for words, low, high in parts[:MOST_SENTENCES]))
+                chance = min(chance, *(one for _, one in each))
         return Judged(round(chance, 4), word(chance, cited=bool(cited), refused=False), known, weak, heads)
 
     def _sentences(self, own: str, token_ids: Sequence[int]) -> Iterator[tuple[str, int, int]]:
@@ -99,8 +94,3 @@ class Judge:
             low = sum(end <= start + lead for end in ends)
             high = sum(end < stop + lead for end in ends) + 1
             yield own[start:stop], min(low, len(ends)), min(high, len(ends))
-
-
-def _rows(evidence: Tensor, low: int, high: int) -> Mass:
-    rows: Mass = evidence[low:high].numpy()
-    return rows

@@ -19,6 +19,13 @@ def effective(schedule: Schedule, n: int, device: str) -> Schedule:
     return Schedule(dense(), dense()) if n <= DENSE_UP_TO[device] or schedule.covers(n) else schedule
 
 
+def reading(schedule: Schedule, n: int, limit: int, device: str) -> Schedule:
+    """How n tokens are read by a model with a trained range of `limit` tokens."""
+    if n > limit:
+        return within(schedule, limit) or schedule
+    return effective(schedule, n, device)
+
+
 def within(schedule: Schedule, limit: int) -> Schedule | None:
     """`schedule` for texts beyond a trained range of `limit` tokens: windows of at most half of it, or LONGEST.
 

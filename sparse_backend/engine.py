@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from weakref import WeakValueDictionary
 
 from sparse_backend import gpu
 from sparse_backend.admission import Admission, Position
@@ -22,7 +22,7 @@ from sparse_backend.config import (
     UnsupportedPatternError,
 )
 from sparse_backend.constrain import Constraint
-from sparse_backend.crossover import effective, within
+from sparse_backend.crossover import reading, within
 from sparse_backend.decode_step import Speculation
 from sparse_backend.graphs import DecodeGraph
 from sparse_backend.kvstore import SegmentStore, StoreOptions
@@ -31,7 +31,7 @@ from sparse_backend.model import Decoder, Step
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence, Head
 from sparse_backend.quantize import packed_bytes
-from sparse_backend.read_plan import ReadPlan, resident_bytes
+from sparse_backend.read_plan import ReadPlan
 from sparse_backend.requests import AskRequest, Cancel, ReadRequest, Wish
 from sparse_backend.results import Answer, Read
 from sparse_backend.salted import salted_segment_key
@@ -78,7 +78,7 @@ class Engine:
         self.scheduler = scheduler or Scheduler(decoder, chunk=options.chunk, step_s=options.step_s)
         self.admission = Admission(lambda: gpu.free_bytes(options.impl.device), self.shelf.let_go)
         self._state = threading.Lock()
-        self._reading: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._reading: WeakValueDictionary[str, threading.Lock] = WeakValueDictionary()  # gone with its last reader
         self._suffixes = SuffixCache(SUFFIX_BYTES)
         self.tails = Tails(decoder.shape, options.impl.device, options.live_tails)
 
@@ -108,9 +108,7 @@ class Engine:
 
     def schedule_for(self, n: int) -> Schedule:
         """How n tokens are read, see crossover."""
-        if n > self.decoder.limit:
-            return within(self.schedule, self.decoder.limit) or self.schedule
-        return effective(self.schedule, n, self.options.impl.device)
+        return reading(self.schedule, n, self.decoder.limit, self.options.impl.device)
 
     def pattern_for(self, n: int) -> str:
         """The pattern with which n tokens are read, for receipts: “dense” for short texts."""
@@ -138,17 +136,16 @@ class Engine:
         self.check_length(len(token_ids))
         key = self.key(token_ids, anchors)
         with self._state:
-            reading = self._reading[key]
-        with reading:  # a second reader of the same document waits and then finds it
+            alone = self._reading.setdefault(key, threading.Lock())
+        with alone:  # a second reader of the same document waits and then finds it
             segment = self.shelf.get(key)
             cached, save_s = len(token_ids) if segment else 0, 0.0
             if segment is None:
                 n, form, shape = len(token_ids), self.store.options.kv_format, self.decoder.shape
                 self.store.check_space(packed_bytes(shape, n, form))
-                rotated, device = n <= self.decoder.limit, self.options.impl.device
-                size = resident_bytes(shape, n, form, device, rotated=rotated)
-                with self.admission.enter(size, waiting=waiting, cancel=cancel):
-                    segment = self._prefill(key, token_ids, anchors, progress, cancel, owner)
+                plan = ReadPlan(self.decoder, self.options, self.schedule_for(n), form, token_ids, anchors)
+                with self.admission.enter(plan.bytes, waiting=waiting, cancel=cancel):
+                    segment = self._prefill(key, plan, token_ids, progress, cancel, owner)
                     saving = time.perf_counter()
                     segment = self.store.save(segment)
                     save_s = time.perf_counter() - saving
@@ -167,15 +164,16 @@ class Engine:
     def _prefill(
         self,
         key: str,
+        plan: ReadPlan,
         token_ids: Sequence[int],
-        anchors: Sequence[int],
         progress: Progress | None,
         cancel: Cancel | None,
         owner: str,
     ) -> Segment:
-        n, form = len(token_ids), self.store.options.kv_format
-        plan = ReadPlan(self.decoder, self.options, self.schedule_for(n), form, token_ids, anchors)
-        request = ReadRequest(token_ids, plan.kv, plan.step, owner=owner, at_once=plan.at_once, cancel=cancel)
+        n = len(token_ids)
+        request = ReadRequest(
+            token_ids, plan.begin(), plan.step, owner=owner, at_once=plan.at_once, most=plan.size, cancel=cancel
+        )
         self.scheduler.submit(request, background=self.options.background)
         try:
             while (event := request.events.get()).kind == "progress":
@@ -260,7 +258,7 @@ class Engine:
             cached_tokens=cached,
             first_token_s=request.first_token_s,
             total_s=time.perf_counter() - start,
-            evidence=evidence.rows()[: len(request.answer)],
+            evidence=evidence.looked()[: len(request.answer)],
             exact=selection is None,
             looked_at=selection.tokens if selection else len(whole),
             choices=tuple(request.choices),

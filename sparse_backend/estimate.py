@@ -16,6 +16,8 @@ from safetensors import safe_open
 from transformers import AutoConfig
 
 from sparse_backend.config import ModelNotFoundError
+from sparse_backend.crossover import narrowed, reading
+from sparse_backend.model import trained_range, windows_of
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import preset
 from sparse_backend.segment import KVShape
@@ -58,12 +60,14 @@ def estimate(
         head_dim=getattr(config, "head_dim", None) or config.hidden_size // heads,
         dtype=dtype,
     )
-    schedule = preset(pattern, level)
-    pairs = sum(_pairs(schedule.of(layer, shape.layers), tokens, anchors) for layer in range(shape.layers))
+    limit = trained_range(config)
+    schedule = reading(preset(pattern, level), tokens, limit, "cpu")
+    patterns = (narrowed(schedule.of(layer, shape.layers), own) for layer, own in enumerate(windows_of(config)))
+    pairs = sum(_pairs(one, tokens, anchors) for one in patterns)
     linear = 2 * _linear_weights(files) * tokens
     attention = 4 * heads * shape.head_dim * pairs
     seconds = (linear + ATTENTION_COST * attention) / (rate or matmul_rate(dtype, config.hidden_size))
-    return Estimate(seconds, shape.bytes(tokens), int(config.max_position_embeddings))
+    return Estimate(seconds, shape.bytes(tokens), limit)
 
 
 def matmul_rate(dtype: torch.dtype, width: int = 576, rows: int = 2048, device: str = "cpu") -> float:

@@ -33,7 +33,7 @@ class DecodeGraph:
         self._decoder, self._context, self._kv, self._evidence = decoder, context, kv, evidence
         self._selection = selection
         self._graph: torch.cuda.CUDAGraph | None = None
-        self._buffer = 0
+        self._capacity = 0
         self._ids = torch.zeros(1, 1, dtype=torch.int64, device=kv.device)
         self._step: _PlacedStep | None = None
         self._logits = torch.empty(0)
@@ -45,18 +45,18 @@ class DecodeGraph:
 
     def run(self, token: int) -> Tensor:
         """Logits [1, vocabulary] after `token`, which stands right behind the tail; also the evidence of this pass."""
-        if self._graph is None or self._buffer != self._kv.keys.data_ptr():
+        if self._graph is None or self._capacity != self._kv.keys.shape[2]:
             self._record()
         assert self._graph is not None and self._step is not None
         self._ids.fill_(token)
         self._step.place.fill_(self._kv.length)
-        self._step.watch()
+        self._step.watch(self._kv.length)
         self._graph.replay()
         self._evidence.take(self._step.mass.clone())
         return self._logits
 
     def _record(self) -> None:
-        self._buffer = self._kv.keys.data_ptr()
+        self._capacity = self._kv.keys.shape[2]  # a tail that moved has more; its address may have been another's
         self._step = _PlacedStep(self._decoder, self._context, self._kv, self._evidence, self._selection)
         self._step.place.fill_(self._kv.length)
         side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
@@ -101,7 +101,7 @@ class _PlacedStep:
             ahead = [settled[0].index.shape[1]]
             self._parts = [[(one.keys, one.values)] for one in settled]
         self._index = [one.index.reshape(-1) for one in settled or ()]
-        self._latest = {layer: queries.clone() for layer, queries in selection.queries.items()} if selection else {}
+        self._latest = {layer: selection.latest(layer).clone() for layer in layers} if selection else {}
         self._ahead = [*ahead, 0]
         self._tables: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         capacity = kv.keys.shape[2]
@@ -111,14 +111,14 @@ class _PlacedStep:
                 if key not in self._tables and len(rotation.frequencies):
                     self._tables[key] = rotation.angles(torch.arange(one, one + capacity), self.place.device)
 
-    def watch(self) -> None:
-        """Brings the latest queries to where the graph adds its own; they choose when the selection is renewed."""
+    def watch(self, start: int) -> None:
+        """Brings the latest queries to where the graph adds that of place `start`; they choose when it is renewed."""
         for layer, mine in self._latest.items():
             assert self._selection is not None
-            theirs = self._selection.queries[layer]
-            if theirs is not mine:  # an ordinary pass, or the recording, was in between
-                mine.copy_(theirs)
+            if self._selection.queries[layer] is not mine:  # an ordinary pass, or the recording, was in between
+                mine.copy_(self._selection.latest(layer))
                 self._selection.queries[layer] = mine
+            self._selection.ends[layer] = start + 1
 
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""

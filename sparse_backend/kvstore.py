@@ -173,7 +173,7 @@ class SegmentStore:
         for path in self._paths(self._files.suffix):
             try:
                 size = path.stat().st_size
-                unpack(self._files.read(path, path.stem, check=True))
+                unpack(self._files.read(path, path.stem, check=True), packed=True)  # restored it may not fit memory
             except FileNotFoundError:
                 continue  # evicted meanwhile
             except (OSError, DamagedSegmentError) as error:

@@ -126,6 +126,11 @@ class Decoder:
         except KeysComplete:
             return None
 
+    def settle(self) -> None:
+        """Returns once the device has computed all that it was given; at once on a CPU."""
+        if self._model.device.type == "cuda":
+            torch.cuda.synchronize(self._model.device)
+
     def compute(self, ids: Tensor, step: Step, **options: Any) -> Tensor:
         """One call of the model with ids [1, L] on its device -> logits [kept, vocabulary]."""
         with torch.inference_mode(), attending(step):

@@ -23,9 +23,9 @@ class PackingBuffer:
         self.shape, self.device, self.length = shape, device, 0
         self._n, self._form = n, form
         self._group = form.groups[0]
-        self._window = -(-window // self._group) * self._group + self._group
+        self._window = _reach(form, window)
         rows = shape.layers, shape.kv_heads
-        room = min(n, self._window + self._group + chunk)
+        room = near_tokens(n, form, window, chunk)
         self._near = [torch.empty(*rows, room, shape.head_dim, dtype=shape.dtype, device=device) for _ in range(2)]
         self._origin, self._packed = 0, 0  # positions of the first token that is near, and of the first not packed
         groups, parts = -(-n // self._group), -(-shape.head_dim // form.groups[1])
@@ -51,9 +51,9 @@ class PackingBuffer:
         self._packed = max(cut, self._packed)
         origin = max(self._origin, min(cut, self.length - self._window) // self._group * self._group)
         if origin > self._origin:
-            for near in self._near:
-                kept = near[:, :, origin - self._origin : self.length - self._origin].clone()
-                near[:, :, : kept.shape[2]] = kept
+            for near in (layer for both in self._near for layer in both):  # one by one: the copies stay small
+                kept = near[:, origin - self._origin : self.length - self._origin].clone()
+                near[:, : kept.shape[1]] = kept
             self._origin = origin
 
     def packed(self) -> tuple[KeptTensor, KeptTensor]:
@@ -79,6 +79,17 @@ class PackingBuffer:
         group = self._group
         _fill(self._keys, quantize.quantize_keys(keys, self._form, together=True), layers, low, high, group)
         _fill(self._values, quantize.quantize_values(values, self._form, together=True), layers, low, high, 1)
+
+
+def near_tokens(n: int, form: KVFormat, window: int, chunk: int) -> int:
+    """How many of n tokens a PackingBuffer has room for as they are, beside all of them packed."""
+    return min(n, _reach(form, window) + form.groups[0] + chunk)
+
+
+def _reach(form: KVFormat, window: int) -> int:
+    """`window` in whole groups, and one more: tokens further back are needed by nobody."""
+    group = form.groups[0]
+    return -(-window // group) * group + group
 
 
 def _fill(room: Quantized, part: Quantized, layers: slice, low: int, high: int, group: int) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from sparse_backend.looked import Looked, row_of
+
 Head = tuple[int, int]  # layer, query head
 
 
@@ -26,18 +28,19 @@ class Evidence:
         for layer, head in heads:
             self._of.setdefault(layer, []).append(head)
         self._first_layer = layers // 3
-        self._skip = min(skip, n)
-        self._now = torch.zeros(1, n)
-        self._rows: list[Tensor] = []
+        self._skip = skip
+        self._expected = 1
+        self._now: Tensor | None = None  # float32 [expected, n], made where the first layer's weights are
+        self._rows: list[tuple[Tensor, Tensor | None]] = []
 
     def expect(self, rows: int) -> None:
         """The last `rows` queries of the next pass count; those of a pass that was not kept are dropped."""
-        self._now = torch.zeros(rows, self.n)
+        self._expected, self._now = rows, None
 
     def wanted(self, layer: int) -> int:
         """Of how many queries, counted from the last, this layer's probabilities count."""
         counts = layer in self._of if self._of else layer >= self._first_layer
-        return len(self._now) if counts else 0
+        return self._expected if counts else 0
 
     def heads_of(self, layer: int) -> tuple[int, ...]:
         """The named heads of a layer."""
@@ -57,8 +60,9 @@ class Evidence:
         """
         if not self.wanted(layer):
             return
-        count = len(self._now)
-        self._now = self._now.to(weights.device)
+        count = self._expected
+        if self._now is None:
+            self._now = torch.zeros(count, self.n, device=weights.device)
         if index is None:
             self._now += self.pooled(layer, weights[:, -count:, : self.n].float())
             return
@@ -82,11 +86,10 @@ class Evidence:
 
     def keep(self, rows: int) -> None:
         """Closes the first `rows` of the rows whose layers were just added."""
-        kept = self._now[:rows].cpu()
-        kept[:, : self._skip] = 0
-        self._rows.append(kept)
-        self._now = torch.zeros(1, self.n)
+        kept = torch.zeros(rows, self.n) if self._now is None else self._now[:rows]
+        self._rows += [row_of(row, self._skip) for row in kept]
+        self._expected, self._now = 1, None
 
-    def rows(self) -> Tensor:
-        """float32 [generated tokens, n]."""
-        return torch.cat(self._rows) if self._rows else torch.zeros(0, self.n)
+    def looked(self) -> Looked:
+        """What was kept."""
+        return Looked(self.n, tuple(self._rows))

@@ -73,10 +73,10 @@ def pack(segment: Segment, form: KVFormat, parent: str = "") -> Record:
     return Record(segment.key, parent, tensors, metadata)
 
 
-def unpack(record: Record, device: str = "cpu") -> Segment:
-    """The segment, its tensors on `device`; what is quantised travels so and is restored there, or stays packed.
+def unpack(record: Record, device: str = "cpu", *, packed: bool | None = None) -> Segment:
+    """The segment, its tensors on `device`; what is quantised travels so and is restored there, or stays `packed`.
 
-    Raises DamagedSegmentError when parts are missing.
+    None: as it serves the device best. Raises DamagedSegmentError when parts are missing.
     """
     try:
         form, values = record.form, _plain(record, device)
@@ -84,8 +84,8 @@ def unpack(record: Record, device: str = "cpu") -> Segment:
             dtype = getattr(torch, record.metadata["dtype"])
             for name in ("keys", "values"):
                 kept = KeptTensor(_parts(record, name, device), form, dtype, channels=name == "values")
-                packed = stays_packed(form, kept.device.type, rotated=values.get("rotated", True))
-                values[name] = kept if packed else kept.whole()
+                best = stays_packed(form, kept.device.type, rotated=values.get("rotated", True))
+                values[name] = kept if (best if packed is None else packed) else kept.whole()
         return Segment(key=record.key, **values)
     except (KeyError, ValueError, TypeError, AttributeError) as error:
         raise DamagedSegmentError(f"The saved segment {record.key} lacks a part: {error}.") from error

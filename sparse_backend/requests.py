@@ -40,7 +40,7 @@ class Event:
 
 
 class ReadRequest:
-    """Reads `token_ids` chunk by chunk into `kv`; `at_once`: the pattern needs all of them in one piece."""
+    """Reads `token_ids` into `kv`, at most `most` in a pass; `at_once`: the pattern needs all of them in one piece."""
 
     background = False
 
@@ -57,6 +57,7 @@ class ReadRequest:
         *,
         owner: str,
         at_once: bool,
+        most: int,
         cancel: Cancel | None,
         urgent: bool = False,
     ) -> None:
@@ -65,14 +66,14 @@ class ReadRequest:
         self.abandoned = False
         self.released = threading.Event()
         self._ids, self._kv, self._step, self._at_once, self._cancel = token_ids, kv, step, at_once, cancel
-        self._size = 0
+        self._size, self._most = 0, most
 
     def work(self, budget: int) -> Work | None:
         start, n = self._kv.length, len(self._ids)
         if start == n:
             self.events.put(Event("end"))
             return None
-        self._size = n if self._at_once else min(budget, n - start)
+        self._size = n if self._at_once else min(budget, self._most, n - start)
         self.events.put(Event("progress", start))
         return Work(tuple(self._ids[start : start + self._size]), self._step(), ())
 
@@ -176,7 +177,7 @@ class AskRequest:
             kept += chosen.accepted
             self._evidence.keep(chosen.keep)
             if self._selection:
-                self._selection.advance(chosen.keep)
+                self._selection.advance(chosen.keep, self.tail.kv.length + kept)
         self.tail.kv.advance(kept)
         self.tail.token_ids.extend(self._fed[:kept])
         if logits is None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import Tensor
-
+from sparse_backend.looked import Looked
 from sparse_backend.requests import Finish
 from sparse_backend.sampling import Choice
 from sparse_backend.segment import Segment
@@ -26,7 +25,7 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A finished answer. `evidence`: float32 [len(token_ids), len(context)], attention mass per generated token.
+    """A finished answer. `evidence`: attention mass on the context, one row a generated token.
 
     `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
     token looked at the whole context; else at `looked_at` tokens of it, per layer and key head. `choices`: the tokens
@@ -40,7 +39,7 @@ class Answer:
     cached_tokens: int
     first_token_s: float
     total_s: float
-    evidence: Tensor
+    evidence: Looked
     exact: bool = True
     looked_at: int = 0
     choices: tuple[Choice, ...] = ()

@@ -163,18 +163,18 @@ class Scheduler:
         return first[owner]
 
     def _compute(self, plan: list[tuple[Request, Work]]) -> None:
-        begin = time.perf_counter()
+        begin, tokens = time.perf_counter(), sum(len(work.token_ids) for _, work in plan)
         try:
             shares = self._forward([work for _, work in plan])
+            if tokens >= 64:
+                self.decoder.settle()  # what a GPU was only told to do took no time yet
         except Exception as error:
             if len(plan) == 1:
                 self._fail(plan[0][0], error)
                 return
             logger.warning("A pass of %d requests failed; each is tried alone.", len(plan))
-            for one in plan:  # nothing was kept of the pass: buffers advance in done()
-                self._compute([one])
+            self._compute_alone(plan)
             return
-        tokens = sum(len(work.token_ids) for _, work in plan)
         if tokens >= 64:
             rate = tokens / max(time.perf_counter() - begin, 1e-6)
             self._rate = rate if not self._rate else 0.7 * self._rate + 0.3 * rate
@@ -183,6 +183,14 @@ class Scheduler:
                 request.done(logits)
             except Exception as error:
                 self._fail(request, error)
+
+    def _compute_alone(self, plan: list[tuple[Request, Work]]) -> None:
+        """Each work in a pass of its own, asked for anew: what a request noted of the failed pass must not stay."""
+        for request, work in plan:
+            again: list[tuple[Request, Work]] = []
+            self._ask(request, len(work.token_ids), again)
+            if again:
+                self._compute(again)
 
     def _forward(self, works: list[Work]) -> list[Tensor | None]:
         """The logits of each work, computed together."""

@@ -48,7 +48,8 @@ class Selection:
         self._decoder, self._context, self._options = decoder, context, options
         self._chosen: dict[int, Chosen] = {}
         self._fresh: set[int] = set()  # layers whose choice is not old yet
-        self.queries: dict[int, Tensor] = {}  # of each layer, the latest, unrotated [Hq, rows, D]
+        self.queries: dict[int, Tensor] = {}  # of each layer, the latest, unrotated [Hq, some, D]
+        self.ends: dict[int, int] = {}  # the place in the tail behind each layer's latest query
         self._angles: dict[tuple[int, int], tuple[Tensor, Tensor]] = {}
         self._slots = Turns()
         self._age = 0
@@ -72,22 +73,40 @@ class Selection:
             return None
         return [self._chosen[layer] for layer in range(layers)]
 
-    def advance(self, n: int) -> None:
-        """Notes that n tokens were generated."""
+    def advance(self, n: int, end: int) -> None:
+        """Notes that n tokens were generated, and that the tail has `end` now: what was drafted beyond is forgotten."""
+        for layer in self.queries:
+            self._trim(layer, end)
         self._age += n
         if self._age >= self._options.refresh:
             self._age = 0
             self._fresh.clear()
 
-    def of(self, layer: int, q: Tensor, form: Form, *, renew: bool = False) -> Chosen:
-        """The choice of `layer` for the unrotated queries q [Hq, L, D]; made anew for `renew` or when it is old."""
-        rows = self._options.rows
-        before = self.queries.get(layer)
-        self.queries[layer] = q[:, -rows:] if before is None else torch.cat([before, q], 1)[:, -rows:]
+    def of(self, layer: int, q: Tensor, form: Form, start: int, *, renew: bool = False) -> Chosen:
+        """The choice of `layer` for the unrotated queries q [Hq, L, D] of the tail's tokens from `start` on.
+
+        Made anew for `renew` or when it is old.
+        """
+        most = 2 * self._options.rows  # so that enough are left where drafts prove wrong
+        self._trim(layer, start)  # a pass that failed may have come so far
+        before, new = self.queries.get(layer), q[:, -most:]  # copied: a view would keep all of a long question's
+        self.queries[layer] = new.clone() if before is None else torch.cat([before, new], 1)[:, -most:]
+        self.ends[layer] = start + q.shape[1]
         if renew or layer not in self._fresh:
             self._choose(layer, form)
             self._fresh.add(layer)
         return self._chosen[layer]
+
+    def latest(self, layer: int) -> Tensor:
+        """The queries of a layer that choose, [Hq, rows or fewer, D]."""
+        return self.queries[layer][:, -self._options.rows :]
+
+    def _trim(self, layer: int, end: int) -> None:
+        """Forgets the queries of the tail's places from `end` on."""
+        over = self.ends.get(layer, end) - end
+        if over > 0:
+            self.queries[layer] = self.queries[layer][:, : max(0, self.queries[layer].shape[1] - over)]
+            self.ends[layer] = end
 
     def _choose(self, layer: int, form: Form) -> None:
         window = window_of(self._decoder, layer, form)
@@ -127,7 +146,7 @@ class Selection:
 
     def _mass(self, layer: int, form: Form) -> Tensor:
         """float32 [Hkv, n]: attention of the latest queries of a key head's group on every token, places left out."""
-        queries, kv_heads = self.queries[layer], self._decoder.shape.kv_heads
+        queries, kv_heads = self.latest(layer), self._decoder.shape.kv_heads
         scale = queries.shape[2] ** -0.5 if form.scale is None else form.scale
         rows = queries.reshape(kv_heads, -1, queries.shape[2])
         if queries.is_cuda:
@@ -208,7 +227,7 @@ class SelectStep:
     def attend(self, layer: int, q: Tensor, k: Tensor, v: Tensor, form: Form) -> Tensor:
         """See model.Step."""
         start, rotation, run = self._kv.length, self._decoder.rotations[layer], self._turns.run
-        chosen = self._selection.of(layer, q, form, renew=self._renew)
+        chosen = self._selection.of(layer, q, form, start, renew=self._renew)
         tail = self._kv.write(layer, run(rotation, k, start), v)
         queries = [run(rotation, q, chosen.index.shape[1] + start), run(rotation, q, start)]
         asked = self._evidence.wanted(layer) if self._evidence else 0

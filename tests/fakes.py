@@ -31,6 +31,7 @@ from ingest import Document, IngestReport, Limits, Section, Span, encode
 from sparse_backend import Answer, Decoder, Engine, EngineOptions, load_decoder
 from sparse_backend.constrain import Constraint
 from sparse_backend.engine import GREEDY
+from sparse_backend.looked import Looked
 from sparse_backend.model import Step
 from sparse_backend.requests import Cancel
 from sparse_backend.sampling import Sampling
@@ -251,11 +252,12 @@ class ScriptedEngine(Engine):
         finally:
             self.closed += 1
         finish = "stop" if said == len(ids) else "cancelled"
-        mass = torch.zeros(said, len(context))
+        row = torch.zeros(len(context))
         if self.looks_at:
-            mass[:, slice(*self.looks_at)] = 1.0
+            row[slice(*self.looks_at)] = 1.0
+        looked = Looked(len(context), ((row, None),) * said)
         total = len(context) + len(tail_ids)
-        return Answer(tuple(ids[:said]), finish, total, len(context), 0.01, 0.02, mass)  # type: ignore[arg-type]
+        return Answer(tuple(ids[:said]), finish, total, len(context), 0.01, 0.02, looked)  # type: ignore[arg-type]
 
 
 class ScriptedBot(Bot):
@@ -290,7 +292,7 @@ class ScriptedBot(Bot):
             yield Delta(" ".join(said))
         segment = len(document.read.segment)
         receipt = Coverage(7, 7, 2, (2,), 1, (("lost.bin", "binary"),))
-        answer = Answer(tuple(range(len(said))), finish, segment + 9, segment, 0.5, 1.5, torch.zeros(0, segment))  # type: ignore[arg-type]
+        answer = Answer(tuple(range(len(said))), finish, segment + 9, segment, 0.5, 1.5, Looked(segment))  # type: ignore[arg-type]
         yield Finished(" ".join(said), self.citations, True, (), receipt, answer)
 
 

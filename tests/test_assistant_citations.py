@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant.citations import LIMIT, Citer, Mass, evidence_over, says_not_stated
 from ingest import Document, encode
+from sparse_backend.looked import Looked
 from storage import CitationRecord
 from tests.fakes import document, lines, tokenizer
 
@@ -188,13 +190,9 @@ def test_scores_stay_between_0_and_1() -> None:
 
 
 def test_evidence_is_cut_to_the_document_and_averaged_over_the_answer() -> None:
-    rows = np.array([[9, 1, 2, 9], [9, 3, 4, 9]], dtype=np.float32)
-    assert evidence_over(rows, 1, 2).tolist() == [2.0, 3.0]
-
-
-def test_no_generated_token_gives_no_evidence() -> None:
-    assert evidence_over(np.zeros((0, 5), dtype=np.float32), 2, 3).tolist() == [0.0, 0.0, 0.0]
-    assert evidence_over([], 2, 3).tolist() == [0.0, 0.0, 0.0]
+    looked = Looked(4, tuple((torch.tensor(row), None) for row in ([9.0, 1.0, 2.0, 9.0], [9.0, 3.0, 4.0, 9.0])))
+    assert evidence_over(looked, 1, 2).tolist() == [2.0, 3.0]
+    assert evidence_over(Looked(5), 2, 3).tolist() == [0.0, 0.0, 0.0]  # no token was generated
 
 
 # -- silence -----------------------------------------------------------------------

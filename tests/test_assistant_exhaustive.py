@@ -112,7 +112,13 @@ def test_what_the_answer_names_is_marked_and_the_rest_is_added() -> None:
 
 @pytest.mark.parametrize(
     ("answer", "disputed"),
-    [("There are 5.", False), ("Five", False), ("There are seven.", True), ("Several.", False)],
+    [
+        ("There are 5.", False),
+        ("Five", False),
+        ("There are seven.", True),
+        ("Several.", False),
+        ("Several m² and ²", False),
+    ],
 )
 def test_a_wrong_number_is_disputed(answer: str, disputed: bool) -> None:
     found = listed(read_text(agreement(Random(1))[0]), "How many amounts are there in this contract?", answer)

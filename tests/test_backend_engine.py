@@ -94,7 +94,7 @@ def test_after_a_restart_it_comes_from_disk(made: Engine, decoder: Any, tmp_path
     assert torch.equal(read.segment.keys, first.keys) and torch.equal(read.segment.values, first.values)
     again = ask(restarted, read.segment, QUESTION)
     assert again.token_ids == answer.token_ids
-    assert torch.equal(again.evidence, answer.evidence)
+    assert torch.equal(again.evidence.dense(), answer.evidence.dense())
 
 
 def test_memory_holds_only_the_last_documents(decoder: Any, tmp_path: Path) -> None:
@@ -352,7 +352,7 @@ def test_drafts_change_the_passes_but_not_the_answer(loaded: Decoder, tmp_path: 
     plain = engine(loaded, tmp_path / "plain", pattern="dense")
     answers = [ask(one, one.read(doc, [0]).segment, question, 40) for one in (ours, plain)]
     assert answers[0].token_ids == answers[1].token_ids and len(answers[0].evidence) == len(answers[0].token_ids)
-    assert torch.allclose(answers[0].evidence, answers[1].evidence, atol=1e-4)
+    assert torch.allclose(answers[0].evidence.dense(), answers[1].evidence.dense(), atol=1e-4)
     assert any(len(ids) > 1 for ids in drafting.calls[-20:]), "some passes checked drafts"
 
 
@@ -535,7 +535,7 @@ def test_evidence_is_the_attention_of_the_generated_tokens(loaded: Decoder, tmp_
         weights = build(llama())(input_ids=ids, output_attentions=True).attentions
     rows = weights[1][0, :, -4:, :100].amax(0) + weights[2][0, :, -4:, :100].amax(0)
     rows[:, :64] = 0
-    assert torch.allclose(answer.evidence, rows, atol=1e-4) and rows.max() > 0.1
+    assert torch.allclose(answer.evidence.dense(), rows, atol=1e-4) and rows.max() > 0.1
 
 
 def test_evidence_adds_the_strongest_head_of_the_upper_layers() -> None:
@@ -548,8 +548,8 @@ def test_evidence_adds_the_strongest_head_of_the_upper_layers() -> None:
     evidence.keep(1)
     want = weights[:, -1, :4].max(0).values * (2 + 3)
     want[0] = 0
-    assert torch.allclose(evidence.rows()[0], want) and not evidence.rows()[1].any()
-    assert Evidence(3, 4, 9).rows().shape == (0, 4)
+    assert torch.allclose(evidence.looked().dense()[0], want) and not evidence.looked().dense()[1].any()
+    assert Evidence(3, 4, 9).looked().shape == (0, 4)
 
 
 def test_evidence_is_the_mean_of_the_heads_that_are_named() -> None:
@@ -561,7 +561,7 @@ def test_evidence_is_the_mean_of_the_heads_that_are_named() -> None:
     evidence.keep(1)
     want = (weights[1, -1, :4] + 3 * weights[0, -1, :4]) / 2
     want[0] = 0
-    assert torch.allclose(evidence.rows()[0], want)
+    assert torch.allclose(evidence.looked().dense()[0], want)
 
 
 def test_named_heads_count_where_only_some_tokens_were_met() -> None:
@@ -569,7 +569,7 @@ def test_named_heads_count_where_only_some_tokens_were_met() -> None:
     weights = torch.rand(4, 1, 3)
     evidence.add(0, weights, torch.tensor([[0, 1], [5, 2]]))
     evidence.keep(1)
-    assert torch.allclose(evidence.rows()[0], torch.tensor([0, 0, weights[3, 0, 1], 0, 0, weights[3, 0, 0]]))
+    assert torch.allclose(evidence.looked().dense()[0], torch.tensor([0, 0, weights[3, 0, 1], 0, 0, weights[3, 0, 0]]))
 
 
 def test_an_engine_that_knows_heads_looks_with_them(loaded: Decoder, tmp_path: Path) -> None:
@@ -585,7 +585,7 @@ def test_an_engine_that_knows_heads_looks_with_them(loaded: Decoder, tmp_path: P
         weights = build(llama())(input_ids=ids, output_attentions=True).attentions
     rows = weights[2][0, 1, -len(found.token_ids) :, : len(DOC)].clone()
     rows[:, :64] = 0
-    assert torch.allclose(found.evidence, rows, atol=1e-4) and rows.max() > 0
+    assert torch.allclose(found.evidence.dense(), rows, atol=1e-4) and rows.max() > 0
 
 
 @given(start=st.lists(st.integers(0, 9)), phrase=st.lists(st.integers(0, 9), min_size=1, max_size=48))
@@ -618,4 +618,4 @@ def test_the_reference_and_the_cpu_give_one_answer(loaded: Decoder, tmp_path: Pa
         made = engine(loaded, tmp_path / impl, impl=impl)
         answers.append(ask(made, made.read(DOC, ANCHORS).segment, QUESTION, 20))
     assert answers[0].token_ids == answers[1].token_ids
-    assert torch.allclose(answers[0].evidence, answers[1].evidence, atol=1e-4)
+    assert torch.allclose(answers[0].evidence.dense(), answers[1].evidence.dense(), atol=1e-4)

@@ -11,7 +11,7 @@ from sparse_backend import BackendError
 from sparse_backend import estimate as module
 from sparse_backend.estimate import estimate
 from sparse_backend.pattern import Pattern
-from tests.tiny import llama, load, save
+from tests.tiny import LIMIT, llama, load, save
 
 
 def test_memory_is_what_the_engine_will_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +23,19 @@ def test_memory_is_what_the_engine_will_take(tmp_path: Path, monkeypatch: pytest
     dense = estimate(folder, 5000, 10, pattern="dense", level="fast", dtype=torch.float32)
     sparse = estimate(folder, 5000, 10, pattern="headers", level="fast", dtype=torch.float32)
     assert 0 < sparse.seconds < dense.seconds
+
+
+def test_a_text_beyond_the_trained_range_costs_what_its_windows_cost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No layer reads it densely, as the engine does it: twice the text takes twice as long, not four times."""
+    folder = str(save(tmp_path / "model", llama()))
+    monkeypatch.setattr(module, "matmul_rate", lambda *_: 1e9)
+    one, two = (
+        estimate(folder, n, 0, pattern="headers", level="faithful", dtype=torch.float32).seconds
+        for n in (20 * LIMIT, 40 * LIMIT)
+    )
+    assert 1.9 < two / one < 2.2
 
 
 @pytest.mark.parametrize("pattern", [Pattern("headers", 5, 2, anchors=True), Pattern("dense", None)])

@@ -11,10 +11,10 @@ import pytest
 
 from sparse_backend.eval.case import Case, EvalError, Place, Question
 from sparse_backend.eval.suites.aggregation import BIRDS
-from sparse_backend.eval.suites.registry import SUITES, Suite, chosen, make
+from sparse_backend.eval.suites.registry import BESIDE, SUITES, Suite, chosen, make
 from sparse_backend.eval.weave import Insert, Piece, weave
 
-ALL = list(SUITES.values())
+ALL = [*SUITES.values(), *BESIDE.values()]
 
 
 def measure(text: str) -> int:
@@ -134,7 +134,7 @@ def test_unknown_suites_are_refused_with_the_list() -> None:
 @pytest.mark.parametrize("suite", ALL, ids=lambda suite: suite.name)
 def test_a_text_too_short_for_its_facts_is_refused(suite: Suite) -> None:
     with pytest.raises(EvalError, match="ask for more"):
-        case(suite, tokens=5)
+        case(suite, tokens=4)
 
 
 def test_inserts_stand_at_their_share_and_never_behind_a_heading() -> None:
@@ -161,3 +161,15 @@ def test_generators_do_not_share_random_state() -> None:
     before = random.getstate()
     case(SUITES["needle"])
     assert random.getstate() == before
+
+
+@pytest.mark.parametrize("depth", [0.0, 0.4, 1.0])
+def test_the_pass_key_stands_once_and_where_it_is_asked_for(depth: float) -> None:
+    made = case(BESIDE["passkey"], depth=depth, tokens=2000)
+    (question,) = made.questions
+    (place,) = question.places
+    (key,) = re.findall(r"\d+", made.text[place.start : place.end])
+    assert made.text.count(key) == 1 and abs(place.start / len(made.text) - depth) < 0.1
+    assert [suite.name for suite in chosen(["passkey"])] == ["passkey"] and "passkey" not in [
+        suite.name for suite in chosen(["all"])
+    ]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from torch import Tensor
 
-from sparse_backend.graphs import _PlacedStep
+from sparse_backend.graphs import DecodeGraph, _PlacedStep
 from sparse_backend.probe import Evidence, Head
+from sparse_backend.segment import KVBuffer, KVShape
 
 KV_HEADS, GROUP, N = 2, 2, 7
 
@@ -36,4 +39,31 @@ def test_a_recorded_pass_pools_heads_as_an_ordinary_one(heads: tuple[Head, ...],
     plain.keep(1)
     recorded.take(step.mass.clone())
     recorded.keep(1)
-    assert torch.allclose(plain.rows(), recorded.rows(), atol=1e-6) and plain.rows().max() > 0
+    assert (
+        torch.allclose(plain.looked().dense(), recorded.looked().dense(), atol=1e-6) and plain.looked().mean().max() > 0
+    )
+
+
+def test_a_graph_is_recorded_anew_when_its_tail_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice without a replay between: the third buffer may lie where the first one lay."""
+    recorded: list[int] = []
+    kv = KVBuffer(KVShape(1, 1, 4, torch.float32), 8)
+    graph = object.__new__(DecodeGraph)
+    graph._kv, graph._ids = kv, torch.zeros(1, 1, dtype=torch.int64)
+    graph._graph, graph._capacity, graph._evidence = None, 0, Evidence(1, N, 0)
+    graph._logits = torch.zeros(1, 5)
+
+    def record() -> None:
+        recorded.append(graph._kv.keys.shape[2])
+        graph._capacity, graph._graph = graph._kv.keys.shape[2], SimpleNamespace(replay=lambda: None)  # type: ignore[assignment]
+        graph._step = SimpleNamespace(place=torch.zeros(1), mass=torch.zeros(1, N), watch=lambda _start: None)  # type: ignore[assignment]
+
+    monkeypatch.setattr(graph, "_record", record)
+    graph.run(1)
+    graph.run(2)
+    address = kv.keys.data_ptr()
+    kv.reserve(9)
+    kv.reserve(40)
+    monkeypatch.setattr(Tensor, "data_ptr", lambda _self: address)
+    graph.run(3)
+    assert recorded == [8, 40]

@@ -14,6 +14,7 @@ from sparse_backend.kept import KeptTensor, kept_of, standing, tokens_of
 from sparse_backend.kvstore import StoreOptions
 from sparse_backend.packing_buffer import PackingBuffer
 from sparse_backend.quantize import KVFormat
+from sparse_backend.read_plan import ReadPlan
 from sparse_backend.results import Answer
 from sparse_backend.segment import KVShape
 from tests.tiny import LIMIT, engine, llama, load, save, tokens
@@ -109,3 +110,24 @@ def test_a_long_text_kept_packed_answers_as_one_that_is_restored(
     assert answered(loaded, doc).token_ids == fresh.token_ids
     size = again.segment.keys.nbytes + again.segment.values.nbytes
     assert size < 0.6 * decoder.shape.bytes(len(doc))
+
+
+@FORMS
+@pytest.mark.parametrize("packs", [False, True])
+def test_a_plan_tells_the_memory_that_it_takes(
+    form: KVFormat, packs: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Codes and scales, the tokens that windows still need, and the bank of header tokens."""
+    monkeypatch.setattr(read_plan, "stays_packed", lambda form, device, *, rotated: packs and not rotated)
+    decoder = load(save(tmp_path / "model", llama(head_dim=16, hidden_size=96)))
+    made = engine(decoder, tmp_path / "kv", StoreOptions(kv_format=form))
+    for n in (LIMIT // 2, 3 * LIMIT):
+        plan = ReadPlan(decoder, made.options, made.schedule_for(n), form, tokens(n), list(range(0, n, 40)))
+        kv = plan.begin()
+        taken = sum(one.nbytes for one in plan._banks)
+        if isinstance(kv, PackingBuffer):
+            kv.length = n
+            taken += sum(one.nbytes for one in kv._near) + sum(one.nbytes for one in kv.packed())
+        else:
+            taken += kv.keys.nbytes + kv.values.nbytes
+        assert isinstance(kv, PackingBuffer) == (packs and n > LIMIT) and plan.bytes == taken

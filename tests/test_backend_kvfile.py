@@ -17,6 +17,7 @@ from torch import Tensor
 
 from sparse_backend import kvfile
 from sparse_backend.config import DamagedSegmentError, SegmentStoreError, WrongKeyError
+from sparse_backend.kept import KeptTensor
 from sparse_backend.kvfile import OtherFormatError, PlainFiles, checksum
 from sparse_backend.kvstore import SegmentStore, StoreOptions
 from sparse_backend.quantize import KVFormat, roundtrip
@@ -159,6 +160,19 @@ def test_damage_is_reported_removed_and_named(
     assert store.load("bad") is None and not path.exists()
     assert "bad" in caplog.text and "read again" in caplog.text
     assert store.verify().damaged == () and store.load("good") is not None
+
+
+def test_what_is_quantised_is_verified_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restored, a text of a million tokens takes more memory than a machine may have; a missing part shows anyway."""
+    store = SegmentStore(tmp_path, StoreOptions(kv_format=KVFormat.INT4))
+    store.open()
+    store.save(segment_of(key="good"))
+    record = pack(segment_of(key="bad"), KVFormat.INT4)
+    rest = {name: part for name, part in record.tensors.items() if name != "values.scale"}
+    PlainFiles().write(tmp_path / f"bad{PlainFiles.suffix}", replace(record, tensors=rest))
+    monkeypatch.setattr(KeptTensor, "whole", lambda _self: pytest.fail("restored"))
+    verdict = store.verify()
+    assert verdict.segments == 1 and [name for name, _ in verdict.damaged] == [f"bad{PlainFiles.suffix}"]
 
 
 def test_bytes_are_checked_once_a_process_and_again_when_the_file_changed(

@@ -9,12 +9,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from sparse_backend import Decoder, Engine, EngineOptions
+from sparse_backend import Decoder, Engine, EngineOptions, quantize
 from sparse_backend.config import SelectOptions, UnsupportedModelError
+from sparse_backend.kept import KeptTensor, standing
 from sparse_backend.model import Form
 from sparse_backend.pattern import Pattern
 from sparse_backend.positions import NONE, Rotation, Turns, recognise
 from sparse_backend.presets import Schedule
+from sparse_backend.quantize import KVFormat
 from sparse_backend.segment import Context, KVBuffer, Segment
 from sparse_backend.select import Selection, SelectStep
 from sparse_backend.steps import LongReadStep, TailStep, rank_step
@@ -182,8 +184,8 @@ def test_a_text_beyond_the_range_is_read_and_answered(decoder: Decoder, tmp_path
     assert not read.segment.rotated and torch.isfinite(read.segment.keys).all()
     answer = finish(engine.ask(read.segment, question, stop_ids=frozenset(), max_new_tokens=12))
     assert (len(answer.token_ids), answer.exact, answer.looked_at) == (12, False, 128)
-    assert answer.evidence.shape == (12, len(doc)) and torch.isfinite(answer.evidence).all()
-    assert 0 < (answer.evidence > 0).sum(1).max() <= 2 * 128 + 64
+    assert answer.evidence.shape == (12, len(doc)) and torch.isfinite(answer.evidence.dense()).all()
+    assert 0 < (answer.evidence.dense() > 0).sum(1).max() <= 2 * 128 + 64
     again = long_engine(decoder, tmp_path / "one").read(doc, anchors)  # from disk
     assert again.cached_tokens == len(doc) and torch.equal(again.segment.keys, read.segment.keys)
     assert not again.segment.rotated
@@ -222,16 +224,76 @@ def test_the_selection_holds_what_the_question_looks_at(decoder: Decoder, tmp_pa
     keys[:, 0, 333] = q[:3].mean((0, 1)) * 40  # key head 0 serves query heads 0 to 2
     segment = Segment("k", tuple(range(n)), (0, 320), keys, values, rotated=False)
     selection = Selection(decoder, Context((segment,)), SelectOptions(budget=96, block=16))
-    chosen = selection.of(1, q, Form())
+    chosen = selection.of(1, q, Form(), 0)
     assert chosen.index.shape == (shape.kv_heads, 96) and torch.equal(chosen.index, chosen.index.sort(1).values)
     assert 333 in chosen.index[0].tolist()
     for head in range(2):
         assert {0, 15, n - 1, n - 32} <= set(chosen.index[head].tolist())
     assert torch.equal(chosen.values, torch.stack([values[1, h, chosen.index[h]] for h in range(2)]))
-    assert selection.of(1, q[:, :1], Form()) is chosen  # a generated token keeps the choice
+    assert selection.of(1, q[:, :1], Form(), 4) is chosen  # a generated token keeps the choice
     keys[1, 0, 200] = q[:3].mean((0, 1)) * 80
-    assert 200 not in selection.of(1, q[:, :1], Form()).index[0].tolist()
-    selection.advance(32)
-    again = selection.of(1, q[:, :1], Form())  # until it is renewed, in place
+    assert 200 not in selection.of(1, q[:, :1], Form(), 5).index[0].tolist()
+    selection.advance(32, 7)
+    again = selection.of(1, q[:, :1], Form(), 6)  # until it is renewed, in place
     assert again is chosen and 200 in again.index[0].tolist()
     assert torch.equal(again.values, torch.stack([values[1, h, again.index[h]] for h in range(2)]))
+
+
+def test_drafts_that_proved_wrong_choose_nothing(decoder: Decoder) -> None:
+    """Nor do queries of a pass that failed: what stays are those of the tail's tokens, the latest of them."""
+    segment = Segment("k", tuple(range(640)), (0,), torch.randn(3, 2, 640, 8), torch.randn(3, 2, 640, 8), rotated=False)
+    selection = Selection(decoder, Context((segment,)), SelectOptions(budget=96, block=16, rows=6))
+    question, drafted, new = torch.randn(6, 4, 8), torch.randn(6, 3, 8), torch.randn(6, 1, 8)
+    selection.of(1, question, Form(), 0)
+    selection.of(1, drafted, Form(), 4)  # one token and two drafts, of which the second is wrong
+    selection.advance(2, 6)
+    assert torch.equal(selection.latest(1), torch.cat([question, drafted[:, :2]], 1))
+    for _ in range(2):  # the second time, as the pass is computed again
+        selection.of(1, new, Form(), 6)
+        assert torch.equal(selection.latest(1), torch.cat([question, drafted[:, :2], new], 1)[:, -6:])
+
+
+def test_a_long_question_leaves_only_the_queries_that_choose(decoder: Decoder) -> None:
+    segment = Segment("k", tuple(range(640)), (0,), torch.randn(3, 2, 640, 8), torch.randn(3, 2, 640, 8), rotated=False)
+    selection = Selection(decoder, Context((segment,)), SelectOptions(budget=96, block=16, rows=6))
+    for start in (0, 100):
+        selection.of(1, torch.randn(6, 100, 8), Form(), start)
+        assert selection.queries[1].untyped_storage().nbytes() <= 6 * 24 * 8 * 4
+
+
+@pytest.mark.parametrize("form", [None, KVFormat.INT8, KVFormat.INT4])
+def test_segments_of_every_kind_are_chosen_from_alike(decoder: Decoder, form: KVFormat | None) -> None:
+    """Rotated ones, unrotated ones and packed ones side by side: as one segment of the same unrotated keys."""
+    torch.manual_seed(4)
+    shape, lengths = (3, 2), (130, 210, 75, 300)
+    raw = [torch.randn(*shape, n, 8) for n in lengths]
+    values = [torch.randn(*shape, n, 8) for n in lengths]
+    parts, keys, kept = [], [], []
+    for i, n in enumerate(lengths):
+        rotated = i % 2 == 0
+        if form and i == 1:
+            packed = (
+                KeptTensor(quantize.quantize_keys(raw[i], form), form, torch.float32, channels=False),
+                KeptTensor(quantize.quantize_values(values[i], form), form, torch.float32, channels=True),
+            )
+            raw[i], values[i] = (one.whole() for one in packed)
+            held, theirs = (standing(one) for one in packed)
+        else:
+            turned = torch.stack([decoder.rotations[j].turn(raw[i][j], torch.arange(n)) for j in range(3)])
+            held, theirs = turned if rotated else raw[i], values[i]
+        parts.append(Segment(str(i), tuple(range(n)), (0, n // 2), held, theirs, rotated))
+        keys.append(raw[i])
+        kept.append(values[i])
+    anchors = tuple(
+        start + a for start, part in zip(Context(tuple(parts)).starts, parts, strict=True) for a in part.anchors
+    )
+    n = sum(lengths)
+    whole = Segment("all", tuple(range(n)), anchors, torch.cat(keys, 2), torch.cat(kept, 2), rotated=False)
+    options, q = SelectOptions(budget=160, block=16), torch.randn(6, 4, 8) * 3
+    for layer in range(3):
+        ours, other = (
+            Selection(decoder, Context(one), options).of(layer, q, Form(), 0) for one in (tuple(parts), (whole,))
+        )
+        assert torch.equal(ours.index, other.index) and len(set(ours.index[0].tolist())) == ours.index.shape[1]
+        assert torch.equal(ours.values, other.values)
+        assert (ours.keys - other.keys).abs().max() < 1e-5

@@ -122,6 +122,63 @@ def test_a_reading_gets_less_while_answers_stream(loaded: Decoder) -> None:
     assert beside.budgets[0] == 4, "a quarter until the speed is known"
 
 
+class Late:
+    """Stands in for a decoder on a GPU: the forward call returns at once, the work takes a second more."""
+
+    def __init__(self, decoder: Decoder, clock: list[float]) -> None:
+        self._decoder, self._clock = decoder, clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decoder, name)
+
+    def settle(self) -> None:
+        self._clock[0] += 1.0
+
+
+def test_the_speed_counts_what_the_device_has_computed(loaded: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not what it was only told: 64 tokens a second, of which a pass beside answers may take 0.5 s."""
+    clock = [0.0]
+    monkeypatch.setattr("sparse_backend.scheduler.time.perf_counter", lambda: clock[0])
+    beside = Fixed([], "r", 2, size=64, owner="ann")
+    late: Any = Late(loaded, clock)
+    scheduler = run(late, [Fixed([], "r", 1, size=64)], chunk=64, step_s=0.5)
+    gate, answer = threading.Event(), Fixed([], "a", 3, streaming=True)
+    answer.cancelled = lambda: not gate.wait(30)  # type: ignore[method-assign]  # until both are there
+    scheduler.submit(answer)
+    scheduler.submit(beside)
+    gate.set()
+    assert beside.released.wait(30)
+    assert beside.budgets[0] == 32
+
+
+def test_a_pass_that_failed_leaves_no_evidence_twice(loaded: Decoder, tmp_path: Path) -> None:
+    """Each is computed alone then, and notes what it looked at as if nothing had happened."""
+    made = engine(loaded, tmp_path)
+    segment, question = made.read(tokens(100, 1), [0, 30]).segment, tokens(3, 2)
+    alone = ask(made, segment, question)
+    made.tails.forget(segment.key)  # the question is fed anew
+    bad: Any = Fixed([], "bad", 2, streaming=True)
+
+    def attend(layer: int, q: Any, k: Any, v: Any, form: Any) -> Any:
+        if layer == 2:
+            raise RuntimeError("a fault after two layers")
+        return torch.zeros_like(q).transpose(0, 1)
+
+    def before_a_pass() -> None:
+        if made.scheduler.load == 1 and bad.error is None:
+            made.scheduler.submit(bad)
+        plain()
+
+    bad._step.attend, plain = attend, made.scheduler._pass
+    made.scheduler._pass = before_a_pass  # type: ignore[method-assign]
+    again = ask(made, segment, question)
+    assert bad.error is not None and again.token_ids == alone.token_ids
+    assert (
+        torch.allclose(again.evidence.dense(), alone.evidence.dense(), atol=1e-5)
+        and alone.evidence.dense().max() > 0.01
+    )
+
+
 @pytest.mark.parametrize("where", ["work", "done", "attend"])
 def test_one_that_fails_harms_no_other(loaded: Decoder, where: str) -> None:
     log: list[tuple[str, int]] = []
@@ -233,9 +290,19 @@ def test_what_can_never_fit_is_refused_and_what_waits_can_be_cancelled() -> None
 
 def test_a_reading_can_be_abandoned(loaded: Decoder) -> None:
     kv = KVBuffer(loaded.shape, 64)
-    request = ReadRequest([1] * 64, kv, lambda: Plain([], "r"), owner="", at_once=False, cancel=None)
+    request = ReadRequest([1] * 64, kv, lambda: Plain([], "r"), owner="", at_once=False, most=64, cancel=None)
     request.abandoned = True
     assert request.cancelled() and request.events.get() == Event("end") and not request.complete
+
+
+def test_a_reading_takes_no_more_in_a_pass_than_its_own_engine_says(loaded: Decoder, tmp_path: Path) -> None:
+    """Whatever chunk the scheduler was made for by another engine."""
+    decoder: Any = Counting(loaded)
+    first = engine(decoder, tmp_path / "first", chunk=40)
+    second = Engine(decoder, replace(first.options, segments=tmp_path / "second", chunk=8), None, first.scheduler)
+    second.read(tokens(60), [])
+    assert max(len(ids) for ids in decoder.calls) == 8
+    assert not second._reading
 
 
 def test_what_nobody_waits_for_gives_way_to_everybody(loaded: Decoder) -> None:

@@ -221,6 +221,23 @@ def test_the_loss_falls_and_a_saved_state_goes_on_alike(tmp_path: Path) -> None:
     assert one == pytest.approx(other, rel=1e-3)
 
 
+def test_a_state_is_saved_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A save that fails leaves weights and progress of the one before, which belong together."""
+    trainer = small_trainer()
+    trainer.progress.step = 7
+    save(trainer, tmp_path)
+    trainer.progress.step = 8
+
+    def full(*_arguments: object) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr("sparse_backend.train.trainer.save_file", full)
+    with pytest.raises(OSError, match="no space"):
+        save(trainer, tmp_path)
+    assert small_trainer(tmp_path).progress.step == 7
+    assert [file.name for file in tmp_path.iterdir()] == ["state.safetensors"]
+
+
 def test_the_embedding_stays_as_it_is() -> None:
     trainer = small_trainer()
     before = trainer.reader.embedding.detach().clone()

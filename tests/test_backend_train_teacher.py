@@ -134,6 +134,16 @@ def test_sources_take_turns_and_a_stopped_run_goes_on(file: Path, tmp_path: Path
         assert line["low"] <= line["start"] < line["end"] <= line["high"]
 
 
+def test_a_run_that_was_killed_leaves_no_question_twice_and_no_half_line(file: Path, tmp_path: Path) -> None:
+    """Killed while it wrote a line, before it noted what was tried."""
+    corpus, whole, parts = Corpus.load(file), tmp_path / "whole.jsonl", tmp_path / "parts.jsonl"
+    many = teach(Parrot(), corpus, whole, seconds=60, batch=4, seed=1, say=quiet)
+    lines = whole.read_text().splitlines(keepends=True)
+    parts.write_text("".join(lines[:3]) + lines[3][:20])
+    assert teach(Parrot(), corpus, parts, seconds=60, batch=4, seed=1, say=quiet) == many
+    assert parts.read_text() == whole.read_text()
+
+
 def test_windows_keep_the_questions_whose_passage_is_in_them() -> None:
     text = Text(
         "s",

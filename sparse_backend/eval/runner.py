@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-import torch
 from torch import Tensor
 
 from sparse_backend.config import BackendError, EngineOptions, Impl
@@ -97,9 +96,7 @@ class EngineBackend:
             except StopIteration as stop:
                 answer = stop.value
                 break
-        rows = answer.evidence
-        mass = rows.mean(0) if len(rows) else torch.zeros(held.tokens)
-        return Reply(tuple(answer.token_ids), answer.first_token_s, answer.total_s, mass)
+        return Reply(tuple(answer.token_ids), answer.first_token_s, answer.total_s, answer.evidence.mean())
 
     def forget(self, held: Held) -> None:
         """See Backend."""

@@ -94,8 +94,8 @@ def train(options: argparse.Namespace) -> None:
     """Trains for `--seconds`, going on from `--state` if it is there, and saves the state."""
     mix = dataclasses.replace(_mix(options, options.tokens), shortest=options.shortest, far_every=options.far_every)
     say = _log(options.out, "train")
-    progress = options.state / "progress.json"
-    start = json.loads(progress.read_text())["step"] if progress.exists() else 0
+    saved = training.saved_progress(options.state)
+    start = saved.step if saved else 0
     with by_workers(mix.ready, start, options.workers) as rows:
         reader = Reader(Sizes())
         reader.fill(_start(options))

@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
+from sparse_backend.atomic import written
 from sparse_backend.train.texts.corpus import Corpus
 from sparse_backend.train.texts.teaching import Candidate, agrees, candidates, clean, normal, replied, sound
 
@@ -40,34 +41,46 @@ def teach(
 ) -> int:
     """Appends questions to `out` for `seconds` or until the corpus ends; how many there are now.
 
-    `out`.progress holds how many candidates were tried, written after the questions.
+    `out`.progress holds how many candidates were tried, written after the questions: what was written twice because
+    the run ended in between, or only half, is left out.
     """
     begin = time.monotonic()
     progress = out.with_name(out.name + ".progress")
-    done: dict[str, int] = json.loads(progress.read_text()) if progress.exists() else {"tried": 0, "kept": 0}
+    done: dict[str, int] = json.loads(progress.read_text()) if progress.exists() else {"tried": 0}
     stream = candidates(corpus, seed)
     for _ in islice(stream, done["tried"]):
         pass
-    seen: set[str] = set()
+    seen = _written(out)
     while time.monotonic() - begin < seconds and (group := list(islice(stream, batch * SHARE))):
         group.sort(key=lambda one: len(one.passage))
-        kept = 0
         with out.open("a", encoding="utf-8") as stream_out:
             for low in range(0, len(group), batch):
                 part = group[low : low + batch]
                 for line in _batch(writer, part, seen):
                     stream_out.write(line + "\n")
-                    kept += 1
-        done = {"tried": done["tried"] + len(group), "kept": done["kept"] + kept}
-        progress.write_text(json.dumps(done))
+        done = {"tried": done["tried"] + len(group), "kept": len(seen)}
+        with written(progress) as partial:
+            partial.write_text(json.dumps(done))
         say({**done, "seconds": round(time.monotonic() - begin, 1)})
-    return done["kept"]
+    return len(seen)
+
+
+def _written(out: Path) -> set[str]:
+    """The questions that `out` has, in one form; a last line that is not complete is taken away."""
+    if not out.exists():
+        return set()
+    data = out.read_bytes()
+    whole = data.rfind(b"\n") + 1
+    if whole < len(data):
+        with out.open("r+b") as file:
+            file.truncate(whole)
+    return {normal(json.loads(line)["question"]) for line in data[:whole].decode("utf-8").split("\n") if line}
 
 
 def _batch(writer: Writer, part: list[Candidate], seen: set[str]) -> Iterator[str]:
     """The lines that a batch of candidates comes to."""
-    written = writer.write([(one.sentence, one.answer, one.style) for one in part])
-    good = [(one, clean(text)) for one, text in zip(part, written, strict=True) if sound(clean(text), one)]
+    asked = writer.write([(one.sentence, one.answer, one.style) for one in part])
+    good = [(one, clean(text)) for one, text in zip(part, asked, strict=True) if sound(clean(text), one)]
     replies = writer.reply([(one.passage, question) for one, question in good]) if good else []
     for (one, question), reply in zip(good, replies, strict=True):
         kept = one if agrees(reply, one) else replied(reply, one)

@@ -7,7 +7,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,17 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from sparse_backend.atomic import written
 from sparse_backend.train.network import Reader, Turns
 from sparse_backend.train.packing import PAD, Row
 
 EARLY, COMPILING = 8, 4.0  # among a call's first steps, one that takes more seconds than this compiled something
+STATE = "state.safetensors"  # weights, moments and, as its metadata, progress: one file is complete or not there
 CHUNK = 4096  # learnt tokens whose logits stand in memory at once
 Say = Callable[[dict[str, Any]], None]
 
@@ -151,18 +154,27 @@ def save(trainer: Trainer, folder: Path) -> None:
     for weight, state in trainer.optimiser.state.items():
         for key in ("exp_avg", "exp_avg_sq", "step"):
             tensors[f"{key}.{names[id(weight)]}"] = state[key].detach().reshape(-1).contiguous()
-    partial = folder / "state.partial"
-    save_file(tensors, partial)
-    progress = trainer.progress
-    (folder / "progress.json").write_text(json.dumps({name: getattr(progress, name) for name in Progress.__slots__}))
-    partial.replace(folder / "state.safetensors")
+    with written(folder / STATE) as partial:
+        save_file(tensors, partial, {"progress": json.dumps(asdict(trainer.progress))})
+
+
+def saved_progress(folder: Path) -> Progress | None:
+    """How far the state in `folder` is; None where there is none, ValueError where it does not say."""
+    if not (folder / STATE).exists():
+        return None
+    with safe_open(folder / STATE, "pt") as file:
+        told = (file.metadata() or {}).get("progress")
+    if told is None:
+        raise ValueError(f"{folder / STATE} does not say how far it is; begin in another folder")
+    return Progress(**json.loads(told))
 
 
 def resume(trainer: Trainer, folder: Path) -> bool:
     """Whether there was something to go on with."""
-    if not (folder / "state.safetensors").exists():
+    progress = saved_progress(folder)
+    if progress is None:
         return False
-    tensors = load_file(folder / "state.safetensors")
+    tensors = load_file(folder / STATE)
     trainer.reader.fill({key.removeprefix("weight."): value for key, value in tensors.items() if key[:7] == "weight."})
     if any(key.startswith("exp_avg.") for key in tensors):
         for name, weight in trainer.reader.named().items():
@@ -172,5 +184,5 @@ def resume(trainer: Trainer, folder: Path) -> bool:
                     "exp_avg": tensors[f"exp_avg.{name}"].view_as(weight).to(weight.device),
                     "exp_avg_sq": tensors[f"exp_avg_sq.{name}"].view_as(weight).to(weight.device),
                 }
-    trainer.progress = Progress(**json.loads((folder / "progress.json").read_text()))
+    trainer.progress = progress
     return True

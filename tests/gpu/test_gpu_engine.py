@@ -27,7 +27,7 @@ def _answer(made: Engine, question: list[int]) -> tuple[tuple[int, ...], torch.T
         try:
             next(asked)
         except StopIteration as end:
-            return end.value.token_ids, end.value.evidence, read.cached_tokens
+            return end.value.token_ids, end.value.evidence.dense(), read.cached_tokens
 
 
 @pytest.mark.parametrize("dense_up_to", [0, 4096])
