@@ -127,12 +127,13 @@ def announce(state: ApiState, served: ServerOptions) -> None:
 
 def application(service: Service, options: ApiOptions, *, mcp: bool = False) -> FastAPI:
     """The API, with the pages behind its routes."""
-    page = build(Desk(service), Directory(service.store, accounts=options.open_user is None).links)
+    links = Directory(service.store, accounts=options.open_user is None).links
+    page = build(Desk(service), links)
     page.queue(max_size=64)
     app = build_api(service, options)
     if mcp:
         mount_mcp(app)
-    mount_rooms(app, service, auth_dependency=user_of)
+    mount_rooms(app, service, links, auth_dependency=user_of)
     gr.mount_gradio_app(
         app,
         page,
