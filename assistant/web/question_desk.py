@@ -18,6 +18,7 @@ from assistant.web.transcript_view import growing, transcript
 from assistant.web.view import View
 from storage import Conversation, Message
 
+LONGEST = 8000  # characters of a question
 ANSWERING_PAUSE_S = 0.08  # between two looks at a growing answer: more often than a person can read
 
 
@@ -27,8 +28,7 @@ class QuestionDesk(TalkDesk):
     def ask(self, user: str, conversation_id: str, question: str, bot: str = "") -> Iterator[View]:
         """Streams an answer. Without a conversation, a bot that reads histories begins one."""
         try:
-            if not question.strip():
-                raise EmptyQuestionError("The question is empty; type what you want to know.")
+            check(question)
             if not conversation_id:
                 conversation_id = self._begin(user, bot, question).id
             conversation = self.list.own(user, conversation_id)
@@ -37,14 +37,14 @@ class QuestionDesk(TalkDesk):
                 return
             yield from self._answer(user, self._titled(user, conversation, question), question, None)
         except EXPECTED as error:
-            yield View(status=views.status(str(error), "error"), growing="", busy="")
+            yield self._refused(user, conversation_id, error, question)
 
     def anew(self, user: str, conversation_id: str, seq: int, question: str | None = None) -> Iterator[View]:
         """Answers the question `seq` again, or `question` in its place: a branch beside what was said."""
         try:
             conversation, store = self.list.own(user, conversation_id), self._service.store
-            if question is not None and not question.strip():
-                raise EmptyQuestionError("The question is empty; type what you want to know.")
+            if question is not None:
+                check(question)
             if conversation.state != "bot":
                 raise AssistantError(OWNERS[conversation.state])
             if self._service.chat_of(conversation).job(conversation_id):
@@ -53,7 +53,7 @@ class QuestionDesk(TalkDesk):
             asked = store.edit(user, conversation_id, seq, text)
             yield from self._answer(user, conversation, text, asked)
         except EXPECTED as error:
-            yield View(status=views.status(str(error), "error"), growing="", busy="")
+            yield self._refused(user, conversation_id, error)
 
     def stop(self, user: str, conversation_id: str) -> None:
         """Ends the answer that grows in this conversation; what was said stays."""
@@ -82,10 +82,12 @@ class QuestionDesk(TalkDesk):
 
     def weigh(self, user: str, conversation_id: str, question: str) -> View:
         """The meter with the question as it is typed."""
+        if not conversation_id:
+            return View(meter="")
+        self._service.store.conversation(user, conversation_id)  # raises NotFoundError for somebody else's
         known = self._meters.get(conversation_id)
         if known is None or not question:
             return View(meter=meter(known))
-        self._service.store.conversation(user, conversation_id)  # raises NotFoundError for somebody else's
         return View(meter=meter(replace(known, question=len(self._service.tokenizer.text(question)))))
 
     def switch(self, user: str, conversation_id: str, branch: int) -> View:
@@ -101,13 +103,28 @@ class QuestionDesk(TalkDesk):
     def rate(self, user: str, conversation_id: str, seq: int, thumb: int) -> View:
         """Keeps a thumb, and asks for its reason."""
         self._service.store.give_feedback(user, conversation_id, seq, thumb)
-        return replace(self.open(user, conversation_id, asking=seq), sources=None, viewer=None, status=None)
+        return replace(self._redrawn(user, conversation_id, asking=seq), status=None)
 
     def reason(self, user: str, conversation_id: str, seq: int, thumb: int, text: str) -> View:
         """Keeps why."""
         self._service.store.give_feedback(user, conversation_id, seq, thumb, " ".join(text.split())[:1000])
-        view = self.open(user, conversation_id)
-        return replace(view, sources=None, viewer=None, status=views.status("Thank you; your opinion is kept."))
+        thanks = views.status("Thank you; your opinion is kept.")
+        return replace(self._redrawn(user, conversation_id), status=thanks)
+
+    def _redrawn(self, user: str, conversation_id: str, asking: int | None = None) -> View:
+        """What was said drawn anew; the proof that is open stays, and so does an answer that grows below."""
+        view = self.open(user, conversation_id, asking=asking)
+        return replace(view, sources=None, viewer=None, outline=None, growing=None, busy=None)
+
+    def _refused(self, user: str, conversation_id: str, error: Exception, question: str | None = None) -> View:
+        """Why nothing is asked. What was typed goes back into its box; an answer that grows meanwhile goes on."""
+        view = View(status=views.status(str(error), "error"), question=question)
+        try:
+            conversation = self.list.own(user, conversation_id)
+            running = self._service.chat_of(conversation).job(conversation_id) is not None
+        except EXPECTED:  # no conversation yet, or none any more
+            running = False
+        return view if running else replace(view, growing="", busy="")
 
     def _begin(self, user: str, bot: str, question: str) -> Conversation:
         profile = self._service.bot(bot or self._service.options.bot).profile
@@ -143,8 +160,14 @@ class QuestionDesk(TalkDesk):
             question="" if asked is None else None,
             busy="answering",
         )
-        document, read_now = yield from self._document(conversation, talk.bot, asked)
-        job = served.chat.start(user, identity, question, document, asked=asked, read_now=read_now)
+        try:
+            document, read_now = yield from self._document(conversation, talk.bot, asked)
+            job = served.chat.start(user, identity, question, document, asked=asked, read_now=read_now)
+        except EXPECTED as error:  # what was drawn before it was said goes
+            told = self._refused(user, identity, error, question if asked is None else None)
+            view = self.open(user, identity)
+            yield replace(view, status=told.status, question=told.question, growing=told.growing, busy=told.busy)
+            return
         text = ""
         while not job.wait(ANSWERING_PAUSE_S):
             if job.text != text:
@@ -152,7 +175,10 @@ class QuestionDesk(TalkDesk):
                 yield View(growing=growing(talk.bot, text))
         self.remember(identity, served.chat.meter(user, identity, document, ""))
         view = self.open(user, identity)
-        yield replace(view, status=views.status(job.error, "error")) if job.error else view
+        if job.error:
+            unsaid = asked is None and job.message is None  # the store could not take it
+            view = replace(view, status=views.status(job.error, "error"), question=question if unsaid else None)
+        yield view
 
     def _document(
         self, conversation: Conversation, bot: Profile, asked: Message | None
@@ -166,6 +192,14 @@ class QuestionDesk(TalkDesk):
             yield View(growing=growing(bot, "", "Thinking …" if warm else _told(job.state, name)))
         document = job.result()
         return document, 0 if warm else len(document.read.segment) - document.read.cached_tokens
+
+
+def check(question: str) -> None:
+    """Raises AssistantError for what is no question, or too long a one: nothing is cut off it."""
+    if not question.strip():
+        raise EmptyQuestionError("The question is empty; type what you want to know.")
+    if len(question) > LONGEST:
+        raise AssistantError(f"A question may have {LONGEST:,} characters, and this one has {len(question):,}.")
 
 
 def _told(state: ReadState, name: str) -> str:
