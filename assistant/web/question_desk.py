@@ -6,11 +6,13 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from assistant.chat import AnswerJob
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
 from assistant.history import reads_history
-from assistant.profiles import Profile
 from assistant.reading import ReadDocument, ReadState
+from assistant.service import Service
 from assistant.web import views
+from assistant.web.errands import LOOK_S, Errand, Errands
 from assistant.web.meter_view import meter
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.talk_desk import OWNERS, SHOWN, TalkDesk
@@ -24,6 +26,10 @@ ANSWERING_PAUSE_S = 0.08  # between two looks at a growing answer: more often th
 
 class QuestionDesk(TalkDesk):
     """What the middle column does."""
+
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._errands = Errands()
 
     def ask(self, user: str, conversation_id: str, question: str, bot: str = "") -> Iterator[View]:
         """Streams an answer. Without a conversation, a bot that reads histories begins one."""
@@ -58,25 +64,31 @@ class QuestionDesk(TalkDesk):
     def stop(self, user: str, conversation_id: str) -> None:
         """Ends the answer that grows in this conversation; what was said stays."""
         conversation = self._service.store.conversation(user, conversation_id)  # whoever sees it may stop it
-        job = self._service.chat_of(conversation).job(conversation_id)
-        if job:
-            job.stop()
+        errand, job = self._errands.of(conversation_id), self._service.chat_of(conversation).job(conversation_id)
+        for each in (errand, job):
+            if each:
+                each.stop()
 
     def follow(self, user: str, conversation_id: str) -> Iterator[View]:
         """Shows an answer that was already growing when the page was loaded, and the meter once it can be told."""
+        waited = False
         yield View()  # a generator that yields nothing would empty the page
         try:
             conversation = self._service.store.conversation(user, conversation_id)
             bot = self._service.bot(conversation.bot)
+            while (errand := self._errands.of(conversation_id)) is not None:
+                waited = True
+                errand.wait(LOOK_S)
+                yield View(growing=growing(bot.profile, "", self._waits(conversation, errand)), busy="answering")
             job = bot.chat.job(conversation_id)
             if job is None and conversation.document_ids:
                 bot.opened(conversation.document_ids[0]).wait(20)
                 yield View(meter=meter(self.meter_of(user, conversation)))
         except EXPECTED:  # an empty page, somebody else's conversation, a bot that is no more
             return
-        if job is None:
+        if job is None and not waited:
             return
-        while not job.wait(0.2):
+        while job is not None and not job.wait(LOOK_S):
             yield View(growing=growing(bot.profile, job.text), busy="answering")
         yield self.open(user, conversation_id)
 
@@ -121,7 +133,8 @@ class QuestionDesk(TalkDesk):
         view = View(status=views.status(str(error), "error"), question=question)
         try:
             conversation = self.list.own(user, conversation_id)
-            running = self._service.chat_of(conversation).job(conversation_id) is not None
+            jobs = (self._errands.of(conversation_id), self._service.chat_of(conversation).job(conversation_id))
+            running = any(jobs)
         except EXPECTED:  # no conversation yet, or none any more
             running = False
         return view if running else replace(view, growing="", busy="")
@@ -161,8 +174,10 @@ class QuestionDesk(TalkDesk):
             busy="answering",
         )
         try:
-            document, read_now = yield from self._document(conversation, talk.bot, asked)
-            job = served.chat.start(user, identity, question, document, asked=asked, read_now=read_now)
+            errand = self._sent(user, conversation, question, asked)
+            while not errand.wait(LOOK_S):
+                yield View(growing=growing(talk.bot, "", self._waits(conversation, errand)))
+            document, job = errand.result()
         except EXPECTED as error:  # what was drawn before it was said goes
             told = self._refused(user, identity, error, question if asked is None else None)
             view = self.open(user, identity)
@@ -180,18 +195,24 @@ class QuestionDesk(TalkDesk):
             view = replace(view, status=views.status(job.error, "error"), question=question if unsaid else None)
         yield view
 
-    def _document(
-        self, conversation: Conversation, bot: Profile, asked: Message | None
-    ) -> Generator[View, None, tuple[ReadDocument, int]]:
-        """What is asked about, read if need be, and how many of its tokens were read just now."""
+    def _sent(self, user: str, conversation: Conversation, question: str, asked: Message | None) -> Errand:
+        """The question on its way: it is asked once its document is read, even if the tab is closed by then."""
+        if self._service.closing:
+            raise AssistantError("The server is about to end; ask again in a moment.")
         served, documents = self._service.bot(conversation.bot), conversation.document_ids
         warm = bool(documents) and served.is_open(documents[0])
-        job = self._service.reading(conversation, before=asked.seq if asked else None)
-        name = conversation.title if documents else "your earlier conversations"
-        while not job.wait(0.2):
-            yield View(growing=growing(bot, "", "Thinking …" if warm else _told(job.state, name)))
-        document = job.result()
-        return document, 0 if warm else len(document.read.segment) - document.read.cached_tokens
+
+        def ask(document: ReadDocument) -> AnswerJob:
+            read_now = 0 if warm else len(document.read.segment) - document.read.cached_tokens
+            return served.chat.start(user, conversation.id, question, document, asked=asked, read_now=read_now)
+
+        reading = self._service.reading(conversation, before=asked.seq if asked else None)
+        return self._errands.begin(conversation.id, reading, ask)
+
+    def _waits(self, conversation: Conversation, errand: Errand) -> str:
+        """What is done before the first word."""
+        name = conversation.title if conversation.document_ids else "your earlier conversations"
+        return "Thinking …" if errand.reading.wait(0) else _told(errand.reading.state, name)
 
 
 def check(question: str) -> None:

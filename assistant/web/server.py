@@ -178,7 +178,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn.Server; a second Ctrl+C does not wait."""
-        self._state.closing = True
+        self._state.closing = self._state.service.closing = True
         service, end = self._state.service, time.monotonic() + DRAIN_S
         while service.answering and time.monotonic() < end and not self.force_exit:
             await asyncio.sleep(0.1)
