@@ -24,6 +24,7 @@ from sparse_backend.span_engine import SpanEngine
 from storage import AnswerRecord, Message, StorageError, Store
 
 SAVE_EVERY = 0.5  # seconds between two saves of a growing answer
+STRIPES = 64  # locks for asking: by conversation, so that users do not wait for each other
 _STATUS = {"cancelled": "stopped"}
 
 
@@ -56,7 +57,7 @@ class Chat:
         self._observer = observer or Observer()
         self._jobs: dict[str, AnswerJob] = {}
         self._lock = threading.Lock()
-        self._asking = threading.Lock()
+        self._asking = tuple(threading.Lock() for _ in range(STRIPES))
         self._handover = Handover(store, bot.profile)
         self._second = second
 
@@ -83,7 +84,7 @@ class Chat:
         """
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
-        with self._asking:  # the same request twice at once must find itself
+        with self._asking[hash(conversation_id) % STRIPES]:  # the same request twice at once must find itself
             known: HandedOff | Repeated | None = None
             if asked is None:
                 asked = self._store.append(user, conversation_id, "user", question, idempotency_key=idempotency_key)

@@ -96,8 +96,6 @@ def _flags_of(name: str, command: argparse.ArgumentParser) -> None:
     if name in ("read", "ask", "compare", "eval"):
         _setting(command, "--password", "of an encrypted PDF")
         command.add_argument("--ocr", action="store_true", help="read scanned pages with Tesseract, if installed")
-    if name == "calibrate":
-        command.add_argument("--texts", type=int, default=60, metavar="N", help="generated texts to ask about")
     if name == "key":
         command.add_argument("--user", required=True)
         command.add_argument("--name", default="", help="what the key is for")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from dataclasses import dataclass, field
 
@@ -20,14 +21,16 @@ class ServedBot:
     reader: Reader
     chat: Chat
     _open: OrderedDict[str, ReadJob] = field(default_factory=OrderedDict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def opened(self, document_id: str) -> ReadJob:
         """The job that reads, or has read, a document of the library; one for everybody who opens it."""
-        job = self._open.get(document_id)
-        if job is None or (not job.running and job.state.phase != "done"):
-            job = self.reader.start(document_id)
-            self._hold(document_id, job)
-        return job
+        with self._lock:  # many come at once, each from a thread of its own
+            job = self._open.get(document_id)
+            if job is None or (not job.running and job.state.phase != "done"):
+                job = self.reader.start(document_id)
+                self._hold(document_id, job)
+            return job
 
     def is_open(self, document_id: str) -> bool:
         """Whether the document can be asked at once."""
@@ -36,11 +39,13 @@ class ServedBot:
 
     def keep(self, document: ReadDocument, job: ReadJob) -> None:
         """Remembers a finished job, so that its document is open at once."""
-        self._hold(document.held.id, job)
+        with self._lock:
+            self._hold(document.held.id, job)
 
     def close(self, document_id: str) -> None:
         """Forgets what was read of a document, in memory and on disk."""
-        self._open.pop(document_id, None)
+        with self._lock:
+            self._open.pop(document_id, None)
         self.reader.unread(document_id)
 
     def _hold(self, document_id: str, job: ReadJob) -> None:

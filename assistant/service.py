@@ -50,6 +50,7 @@ class Service:
     def __init__(self, options: ServiceOptions) -> None:
         """Loads the model and opens the database. Raises BackendError, StorageError or UnknownBotError."""
         self.options = options
+        self.closing = False  # set when the program is told to end: nothing new is begun
         self.profiles = load_profiles(options.profiles)
         self.profile = profile_named(options.bot, options.profiles)
         for profile in self.profiles.values():  # a wrong name must not cost the loading of a model

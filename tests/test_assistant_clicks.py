@@ -164,3 +164,42 @@ def test_another_users_answers_are_not_asked_or_rated_anew(
         assert view.status and 'role="alert"' in view.status
     assert len(house.store.branches(ann, talk)) == 1 and house.store.feedback(ann, talk) == []
     assert read(desk, "eve", contract(tmp_path / "eve", "Nothing.\n", "eve.txt"))
+
+
+# -- several tabs ------------------------------------------------------------------------------
+
+
+def test_each_tab_opens_what_was_given_to_it(house: Service, ann: str, desk: Desk) -> None:
+    clicks = Clicks(desk)
+    here = Place(ann, "", "legal")
+    older = clicks.do(here, {"do": "paste", "title": "Older", "text": "1. Fee. The older fee is $1.\n" * 9})
+    next(older)
+    newer = list(clicks.do(here, {"do": "paste", "title": "Newer", "text": "1. Fee. The newer fee is $2.\n" * 9}))
+    for views, name in ((list(older), "Older.txt"), (newer, "Newer.txt")):
+        assert house.store.conversation(ann, views[-1].conversation or "").title == name
+
+
+def test_a_tab_that_went_elsewhere_is_not_called_back(ann: str, desk: Desk) -> None:
+    away = Place(ann, "", "legal", here=lambda: False)
+    views = list(Clicks(desk).do(away, {"do": "paste", "title": "Note", "text": "1. Fee. It is $3.\n" * 9}))
+    assert not any(view.conversation for view in views) and ">Open<" in desk.readings.html(ann)
+
+
+def test_an_error_opens_nothing_that_was_read_before(ann: str, desk: Desk, tmp_path: Path) -> None:
+    path = contract(tmp_path / "up")
+    desk.readings.start(ann, "legal", [path], path.name, path.parent)
+    list(desk.watch(ann))
+    views = list(Clicks(desk).do(Place(ann, "", "legal"), {"do": "paste", "title": "", "text": " "}))
+    assert 'role="alert"' in (views[-1].status or "") and not any(view.conversation for view in views)
+
+
+def test_a_thumb_leaves_a_growing_answer_and_the_open_proof_alone(ann: str, talk: str, desk: Desk, click: Any) -> None:
+    asked(desk, ann, talk)
+    for view in (click("rate", seq="1", thumb="1"), click("reason", seq="1", thumb="1", text="Correct")):
+        assert view.transcript and view.busy is None and view.growing is None
+        assert view.sources is None and view.viewer is None and view.outline is None
+
+
+def test_a_question_that_is_too_long_is_refused_not_cut(house: Service, ann: str, talk: str, click: Any) -> None:
+    click_view = click("ask-anew", seq="0", text="a" * 8001)
+    assert "8,000 characters" in (click_view.status or "") and house.store.messages(ann, talk) == []

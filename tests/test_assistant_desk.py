@@ -83,6 +83,8 @@ def test_stop_keeps_the_words_and_a_new_page_follows_the_answer(
         desk.stop("eve", talk)
     for busy in (asked(desk, ann, talk, "Another?"), list(desk.anew(ann, talk, 0))):
         assert "still being answered" in alerts(busy)[0]
+        assert busy[-1].busy is None and busy[-1].growing is None, "the answer that grows goes on being shown"
+    assert asked(desk, ann, talk, "Another?")[-1].question == "Another?", "what was typed is not lost"
     assert len(house.store.branches(ann, talk)) == 1, "what was refused left no branch"
     desk.stop(ann, talk)
     engine.hold.set()

@@ -54,7 +54,10 @@ def test_who_is_elsewhere_is_not_called_away(
     reading.began -= 60
     view = desk.settle(ann, "another conversation")
     assert view.conversation is None and ">Open<" in (view.readings or "")
-    assert desk.settle(ann, "another conversation", reading.id).conversation == reading.conversation
+    named = desk.settle(ann, "another conversation", reading.id)
+    assert named.conversation is None, "it took too long to open by itself"
+    opened = desk.settle(ann, "another conversation", reading.id, wanted=True)
+    assert opened.conversation == reading.conversation and reading.job is None, "what is over holds no document"
     assert desk.readings.html(ann) == ""
 
 

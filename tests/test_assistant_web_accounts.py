@@ -234,7 +234,8 @@ def test_an_admin_invites_and_the_roles_hold_at_once(house: AccountHouse, admin:
     link = link_on(admin.fill("/people", "/people/invite", role="member").text)
     kim = house.browser()
     assert kim.post(link, name=name, password=PASSWORD, again=PASSWORD).status_code == 303
-    assert kim.get("/people").status_code == 403
+    refused = kim.get("/people")
+    assert refused.status_code == 403 and "<h1>This was refused</h1>" in refused.text and "Only admins" in refused.text
     assert kim.post("/people/invite", token="x", role="admin").status_code == 403
     assert admin.fill("/people", "/people/role", user=name, role="admin").status_code == 303
     assert kim.get("/people").status_code == 200

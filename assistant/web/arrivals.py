@@ -38,6 +38,17 @@ def arrival(files: Sequence[Any], scratch: Path) -> Arrival:
     uploads = [(_upload(each), _relative(each)) for each in files]
     scratch.mkdir(parents=True, exist_ok=True)
     room = Path(tempfile.mkdtemp(prefix="upload-", dir=scratch))
+    try:
+        sources = _moved(uploads, room)
+    except OSError as error:
+        shutil.rmtree(room, ignore_errors=True)
+        raise AssistantError(f"A file could not be kept ({error.strerror}); add it again, or as a zip.") from error
+    names = [source.name for source in sources]
+    return Arrival(tuple(sources), names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", room)
+
+
+def _moved(uploads: Sequence[tuple[Path, PurePosixPath]], room: Path) -> dict[Path, None]:
+    """Moves uploads into `room`; the files, and the folders that came as a whole, in their order."""
     sources: dict[Path, None] = {}
     for number, (path, name) in enumerate(uploads):
         alone = len(name.parts) == 1
@@ -46,8 +57,7 @@ def arrival(files: Sequence[Any], scratch: Path) -> Arrival:
         shutil.move(path, target)
         shutil.rmtree(path.parent, ignore_errors=True)
         sources[target if alone else room / "folders" / name.parts[0]] = None
-    names = [source.name for source in sources]
-    return Arrival(tuple(sources), names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more", room)
+    return sources
 
 
 def _upload(file: Any) -> Path:

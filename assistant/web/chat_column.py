@@ -12,11 +12,12 @@ from gradio.components import Component
 from assistant.web.attach_view import attach
 from assistant.web.column import FREE, MANY, PRIVATE, Canvas, kept, script
 from assistant.web.desk import Desk
+from assistant.web.question_desk import LONGEST
 from assistant.web.view import View
 from assistant.web.visitor import user_of
+from storage import NotFoundError
 
 LOOK_S = 2.0  # between two looks at what a person says
-LONGEST = 8000  # characters of a question
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,11 @@ class ChatColumn:
             return desk.weigh(user_of(request), chosen, text).meter or ""
 
         def look(chosen: str, seen: str, request: gr.Request) -> Iterator[list[Any]]:
-            yield from canvas.stream(request, [desk.news(user_of(request), chosen, seen)])
+            try:
+                news = desk.news(user_of(request), chosen, seen)
+            except NotFoundError:  # erased meanwhile: there is nothing to look for any more
+                news = View(live=False)
+            yield from canvas.stream(request, [news])
 
         for trigger in (self.question.submit, self.send.click):
             trigger(ask, [self.question, *tab], canvas.parts, **MANY)

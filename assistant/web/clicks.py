@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,11 +16,15 @@ Data = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Who clicked, and where: the conversation that the tab shows, and the bot it would begin one with."""
+    """Who clicked, and where: the conversation that the tab shows, and the bot it would begin one with.
+
+    `here`: whether the tab still shows it.
+    """
 
     user: str
     conversation: str
     bot: str
+    here: Callable[[], bool] = lambda: True
 
 
 class Clicks:
@@ -129,7 +133,7 @@ class Clicks:
 
     def _go(self, place: Place, data: Data) -> Iterator[View]:
         self._desk.readings.go(place.user, str(data["id"]))
-        yield from self._read(place, self._desk.watch(place.user))
+        yield from self._read(place, self._desk.wait_for(place.user, str(data["id"])))
 
     def _cancel(self, place: Place, data: Data) -> Iterator[View]:
         self._desk.readings.cancel(place.user, str(data["id"]))
@@ -140,12 +144,13 @@ class Clicks:
         yield View(readings=self._desk.readings.html(place.user))
 
     def _open_read(self, place: Place, data: Data) -> Iterator[View]:
-        yield self._desk.settle(place.user, place.conversation, str(data["id"]))
+        yield self._desk.settle(place.user, place.conversation, str(data["id"]), wanted=True)
 
-    def _read(self, place: Place, watched: Iterator[View]) -> Iterator[View]:
+    def _read(self, place: Place, watched: Generator[View, None, str]) -> Iterator[View]:
         """A reading to its end. It opens on a page that is empty, if the user did not go elsewhere meanwhile."""
-        yield from watched
-        yield self._desk.settle(place.user, place.conversation)
+        reading = yield from watched
+        if reading and place.here():
+            yield self._desk.settle(place.user, place.conversation, reading)
 
     # -- answers ---------------------------------------------------------------------
 
@@ -153,7 +158,7 @@ class Clicks:
         yield from self._desk.anew(place.user, place.conversation, int(data["seq"]))
 
     def _ask_anew(self, place: Place, data: Data) -> Iterator[View]:
-        yield from self._desk.anew(place.user, place.conversation, int(data["seq"]), str(data["text"])[:8000])
+        yield from self._desk.anew(place.user, place.conversation, int(data["seq"]), str(data["text"]))
 
     def _version(self, place: Place, data: Data) -> Iterator[View]:
         yield self._desk.switch(place.user, place.conversation, int(data["branch"]))

@@ -66,6 +66,12 @@ class Canvas:
             updates += column.updates(view)
         return updates
 
+    def here(self, request: gr.Request) -> Callable[[], bool]:
+        """Tells later on whether the tab still shows what it shows now."""
+        tab = str(request.session_hash)
+        mine = self._tabs.get(tab, "")
+        return lambda: self._tabs.get(tab, "") == mine
+
     def stream(self, request: gr.Request, views: Iterable[View]) -> Iterator[list[Any]]:
         """The updates of views as they come, at least one. What belongs to a conversation that the tab left is dropped.
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from assistant.comparing import LEVELS, PATTERNS, Comparison, Setting
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, BusyError
 from assistant.service import Service, chosen_level, chosen_pattern
 from assistant.versions import align, clauses
 from assistant.web import views
@@ -75,17 +75,8 @@ class CompareDesk:
         self, user: str, document_id: str | None, bot: str, question: str, settings: Sequence[Setting]
     ) -> Iterator[str]:
         """HTML of both sides, as they grow."""
-        running = self._running.get(user)
-        if running is not None and not running.wait(0):
-            yield views.status("Another comparison is running; wait for it or press Stop.", "error")
-            return
-        if not document_id or (user, document_id) in self._uploads:
-            yield views.status("Choose a document that was read in a conversation.", "error")
-            return
         try:
-            comparison = self._running[user] = Comparison(
-                self._service, user, document_id, bot, question or "", settings
-            )
+            comparison = self._begin(user, document_id, bot, question or "", settings)
         except EXPECTED as error:
             yield views.status(str(error), "error")
             return
@@ -97,6 +88,19 @@ class CompareDesk:
                 yield compared(shown)
         yield compared(comparison.sides)
 
+    def _begin(
+        self, user: str, document_id: str | None, bot: str, question: str, settings: Sequence[Setting]
+    ) -> Comparison:
+        """One at a time for each user, from however many tabs they ask."""
+        with self._lock:
+            running = self._running.get(user)
+            if running is not None and not running.wait(0):
+                raise BusyError("Another comparison is running; wait for it or press Stop.")
+            if not document_id or (user, document_id) in self._uploads:
+                raise AssistantError("Choose a document that was read in a conversation.")
+            self._running[user] = Comparison(self._service, user, document_id, bot, question, settings)
+            return self._running[user]
+
     def stop(self, user: str) -> None:
         """Ends the user's comparison."""
         if user in self._running:
@@ -107,21 +111,24 @@ class CompareDesk:
     def upload(self, user: str, paths: Sequence[str]) -> tuple[list[str], str]:
         """Parses files for comparing only: nothing is kept on disk. The new ids, and news for the user."""
         ids: list[str] = []
-        for path in map(Path, paths):
-            try:
-                document = load([path], limits=self._service.options.limits)
-            except EXPECTED as error:
-                return ids, views.status(str(error), "error")
-            finally:
+        try:
+            for path in paths:
+                ids.append(self._hold(user, load([Path(path)], limits=self._service.options.limits)))
+        except EXPECTED as error:
+            return ids, views.status(str(error), "error")
+        finally:
+            for path in paths:
                 with contextlib.suppress(OSError):
-                    path.unlink()
-            key = secrets.token_hex(8)
-            with self._lock:
-                self._uploads[user, key] = document
-                while len(self._uploads) > HELD:
-                    self._uploads.popitem(last=False)
-            ids.append(key)
+                    Path(path).unlink()
         return ids, ""
+
+    def _hold(self, user: str, document: Document) -> str:
+        key = secrets.token_hex(8)
+        with self._lock:
+            self._uploads[user, key] = document
+            while len(self._uploads) > HELD:
+                self._uploads.popitem(last=False)
+        return key
 
     def versions(self, user: str, old_id: str | None, new_id: str | None) -> str:
         """HTML of both versions, clause beside clause."""

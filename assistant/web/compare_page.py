@@ -10,7 +10,8 @@ import gradio as gr
 from assistant.comparing import Setting
 from assistant.web.column import FREE, PRIVATE
 from assistant.web.compare_desk import CompareDesk
-from assistant.web.places import places
+from assistant.web.header_view import no_links
+from assistant.web.places import Links, add_places
 from assistant.web.visitor import user_of
 
 _WALK = """
@@ -38,12 +39,12 @@ element.addEventListener('change', event => {
 """
 
 
-def build_compare(desk: CompareDesk) -> gr.Blocks:
-    """The whole page."""
+def build_compare(desk: CompareDesk, links: Links = no_links) -> gr.Blocks:
+    """The whole page. `links` says where a user may go from here."""
     with gr.Blocks(
         title="Compare · Unabridged", fill_width=True, analytics_enabled=False, delete_cache=(3600, 3600)
     ) as page:
-        gr.HTML(places("/compare") + '<h1 class="unseen">Compare</h1>', elem_id="places")
+        add_places(page, "/compare", links, '<h1 class="unseen">Compare</h1>')
         with gr.Tabs(elem_id="compare"):
             with gr.Tab("Two versions"):
                 old, new = _versions(desk)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from assistant.web import proof_views, start_view, views
 from assistant.web.arrivals import arrival
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.question_desk import QuestionDesk
-from assistant.web.reading_desk import ReadingDesk, discard, paste
+from assistant.web.reading_desk import Reading, ReadingDesk, discard, paste
 from assistant.web.reading_view import left_out
 from assistant.web.view import View
 from ingest.tree.git_url import is_git_url
@@ -62,26 +62,32 @@ class Desk(QuestionDesk):
 
     # -- documents -----------------------------------------------------------------
 
-    def files(self, user: str, bot: str, files: Sequence[Any]) -> Iterator[View]:
-        """Reads files that the browser sent, see arrival, as one document."""
-        yield from self._read(user, lambda: self._start_files(user, bot, files))
+    def files(self, user: str, bot: str, files: Sequence[Any]) -> Generator[View, None, str]:
+        """Reads files that the browser sent, see arrival, as one document; returns the reading's id, "" for none."""
+        return (yield from self._read(user, lambda: self._start_files(user, bot, files)))
 
-    def paste(self, user: str, bot: str, title: str, text: str) -> Iterator[View]:
-        """Reads pasted text."""
-        yield from self._read(user, lambda: self._start_paste(user, bot, title, text))
+    def paste(self, user: str, bot: str, title: str, text: str) -> Generator[View, None, str]:
+        """Reads pasted text; see files."""
+        return (yield from self._read(user, lambda: self._start_paste(user, bot, title, text)))
 
-    def clone(self, user: str, bot: str, url: str) -> Iterator[View]:
-        """Reads a repository by its https address."""
-        yield from self._read(user, lambda: self._start_clone(user, bot, url.strip()))
+    def clone(self, user: str, bot: str, url: str) -> Generator[View, None, str]:
+        """Reads a repository by its https address; see files."""
+        return (yield from self._read(user, lambda: self._start_clone(user, bot, url.strip())))
 
     def watch(self, user: str) -> Iterator[View]:
         """The readings that go on, as they go on."""
         for html in self.readings.watch(user):
             yield View(readings=html)
 
-    def settle(self, user: str, conversation_id: str, reading_id: str = "") -> View:
-        """Opens what was just read, if the user waits for it or asks for it."""
-        done = self.readings.take(user, reading_id, within_s=None if reading_id or not conversation_id else SOON_S)
+    def wait_for(self, user: str, reading_id: str) -> Generator[View, None, str]:
+        """Watches until a reading has ended; its id."""
+        yield from self.watch(user)
+        return reading_id
+
+    def settle(self, user: str, conversation_id: str, reading_id: str = "", *, wanted: bool = False) -> View:
+        """Opens what was just read, the newest unless one is named, if the user waits for it or `wanted` it."""
+        within_s = None if wanted or not conversation_id else SOON_S
+        done = self.readings.take(user, reading_id, within_s=within_s)
         if done is None:
             return View(readings=self.readings.html(user))
         note = views.status(f"{done.name} is read. {done.note} Ask your question.", more=left_out(done.left_out))
@@ -97,21 +103,21 @@ class Desk(QuestionDesk):
                     return self.open(user, conversation.id)
         return self.open(user, store.create_conversation(user, bot, record.name, (document_id,)).id)
 
-    def _read(self, user: str, start: Callable[[], object]) -> Iterator[View]:
+    def _read(self, user: str, start: Callable[[], Reading]) -> Generator[View, None, str]:
         try:
-            start()
+            reading = start()
         except EXPECTED as error:
             yield View(status=views.status(str(error), "error"))
-            return
+            return ""
         yield View(status="")
-        yield from self.watch(user)
+        return (yield from self.wait_for(user, reading.id))
 
-    def _start_files(self, user: str, bot: str, files: Sequence[Any]) -> None:
+    def _start_files(self, user: str, bot: str, files: Sequence[Any]) -> Reading:
         self._sweep()
         arrived = arrival(files, self._scratch)
-        self.readings.start(user, self._reader(bot), arrived.sources, arrived.name, arrived.room)
+        return self.readings.start(user, self._reader(bot), arrived.sources, arrived.name, arrived.room)
 
-    def _start_paste(self, user: str, bot: str, title: str, text: str) -> None:
+    def _start_paste(self, user: str, bot: str, title: str, text: str) -> Reading:
         self._scratch.mkdir(parents=True, exist_ok=True)
         room = Path(tempfile.mkdtemp(prefix="paste-", dir=self._scratch))
         try:
@@ -119,12 +125,12 @@ class Desk(QuestionDesk):
         except EXPECTED:
             room.rmdir()
             raise
-        self.readings.start(user, self._reader(bot), [path], path.stem, room)
+        return self.readings.start(user, self._reader(bot), [path], path.stem, room)
 
-    def _start_clone(self, user: str, bot: str, url: str) -> None:
+    def _start_clone(self, user: str, bot: str, url: str) -> Reading:
         if not is_git_url(url):
             raise AssistantError("Give the address of a repository as https://host/owner/name.")
-        self.readings.start(user, self._reader(bot), [url], url.removeprefix("https://"))
+        return self.readings.start(user, self._reader(bot), [url], url.removeprefix("https://"))
 
     def _reader(self, bot: str) -> str:
         """Who reads a document that is given while `bot` is chosen: not one that answers over histories."""

@@ -7,8 +7,10 @@ from typing import Any
 
 import gradio as gr
 
+from assistant.web.column import PRIVATE
+from assistant.web.header_view import no_links
 from assistant.web.inbox import MOST, Inbox, InboxView
-from assistant.web.places import places
+from assistant.web.places import Links, add_places
 from assistant.web.visitor import user_of
 
 EVERY_S = 2.0  # between two looks at whether anything changed; a look that finds nothing is one small query
@@ -23,14 +25,13 @@ const end = () => { const log = element.querySelector('.log'); if (log) log.scro
 watch('value', () => requestAnimationFrame(end));
 requestAnimationFrame(end);
 """
-_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 
-def build_inbox(inbox: Inbox) -> gr.Blocks:
-    """The whole page."""
+def build_inbox(inbox: Inbox, links: Links = no_links) -> gr.Blocks:
+    """The whole page. `links` says where a user may go from here."""
     with gr.Blocks(title="Inbox · Unabridged", fill_width=True, analytics_enabled=False) as page:
         chosen, mark = gr.State(""), gr.State("")
-        gr.HTML(places("/inbox"), elem_id="places")
+        add_places(page, "/inbox", links)
         status = gr.HTML(elem_id="status")
         with gr.Row(elem_id="inbox"):
             with gr.Column(scale=3, min_width=240, elem_id="queue-column"):
@@ -93,14 +94,14 @@ def build_inbox(inbox: Inbox) -> gr.Blocks:
         def hand_back(opened: str, text: str, request: gr.Request) -> list[Any]:
             return _updates(inbox.hand_back(user_of(request), opened, text))
 
-        page.load(load, None, parts, **_PRIVATE)
-        queue.click(pick, None, parts, **_PRIVATE)
-        gr.Timer(EVERY_S).tick(look, [chosen, mark], parts, queue=False, **_PRIVATE)
-        take.click(acting(inbox.take), chosen, parts, **_PRIVATE)
-        release.click(acting(inbox.release), chosen, parts, **_PRIVATE)
+        page.load(load, None, parts, **PRIVATE)
+        queue.click(pick, None, parts, **PRIVATE)
+        gr.Timer(EVERY_S).tick(look, [chosen, mark], parts, queue=False, **PRIVATE)
+        take.click(acting(inbox.take), chosen, parts, **PRIVATE)
+        release.click(acting(inbox.release), chosen, parts, **PRIVATE)
         for trigger in (draft.submit, send.click):
-            trigger(reply, [chosen, draft], parts, **_PRIVATE)
-        back.click(hand_back, [chosen, note], parts, **_PRIVATE)
+            trigger(reply, [chosen, draft], parts, **PRIVATE)
+        back.click(hand_back, [chosen, note], parts, **PRIVATE)
     return page
 
 

@@ -46,7 +46,7 @@ def build(desk: Desk, links: Callable[[str], Sequence[Link]] = no_links) -> gr.B
             yield from canvas.stream(request, desk.watch(user_of(request)))
 
         def click(chosen: str, bot: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
-            place = Place(user_of(request), chosen, bot)
+            place = Place(user_of(request), chosen, bot, canvas.here(request))
             yield from canvas.stream(request, clicks.do(place, event._data or {}))
 
         loaded = page.load(load, zone, [head, *canvas.parts], js=_ZONE, **PRIVATE)

@@ -96,13 +96,6 @@ class ProofDesk:
         except (*EXPECTED, IndexError):
             return View(status=views.status("There is no such place in the document any more.", "error"))
 
-    def choose(self, user: str, conversation_id: str, index: int) -> View:
-        """The proof of the answer at `index` of the chat."""
-        messages = self._service.store.messages(user, conversation_id) if conversation_id else []
-        if not 0 <= index < len(messages) or messages[index].answer is None:
-            return View()
-        return self.proof(user, conversation_id, messages[index])
-
     def forget(self, document_id: str) -> None:
         """Drops what is held of a document that is deleted."""
         with self._lock:

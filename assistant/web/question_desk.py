@@ -6,11 +6,13 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from assistant.chat import AnswerJob
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
 from assistant.history import reads_history
-from assistant.profiles import Profile
 from assistant.reading import ReadDocument, ReadState
+from assistant.service import Service
 from assistant.web import views
+from assistant.web.errands import LOOK_S, Errand, Errands
 from assistant.web.meter_view import meter
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.talk_desk import OWNERS, SHOWN, TalkDesk
@@ -18,17 +20,21 @@ from assistant.web.transcript_view import growing, transcript
 from assistant.web.view import View
 from storage import Conversation, Message
 
+LONGEST = 8000  # characters of a question
 ANSWERING_PAUSE_S = 0.08  # between two looks at a growing answer: more often than a person can read
 
 
 class QuestionDesk(TalkDesk):
     """What the middle column does."""
 
+    def __init__(self, service: Service) -> None:
+        super().__init__(service)
+        self._errands = Errands()
+
     def ask(self, user: str, conversation_id: str, question: str, bot: str = "") -> Iterator[View]:
         """Streams an answer. Without a conversation, a bot that reads histories begins one."""
         try:
-            if not question.strip():
-                raise EmptyQuestionError("The question is empty; type what you want to know.")
+            check(question)
             if not conversation_id:
                 conversation_id = self._begin(user, bot, question).id
             conversation = self.list.own(user, conversation_id)
@@ -37,14 +43,14 @@ class QuestionDesk(TalkDesk):
                 return
             yield from self._answer(user, self._titled(user, conversation, question), question, None)
         except EXPECTED as error:
-            yield View(status=views.status(str(error), "error"), growing="", busy="")
+            yield self._refused(user, conversation_id, error, question)
 
     def anew(self, user: str, conversation_id: str, seq: int, question: str | None = None) -> Iterator[View]:
         """Answers the question `seq` again, or `question` in its place: a branch beside what was said."""
         try:
             conversation, store = self.list.own(user, conversation_id), self._service.store
-            if question is not None and not question.strip():
-                raise EmptyQuestionError("The question is empty; type what you want to know.")
+            if question is not None:
+                check(question)
             if conversation.state != "bot":
                 raise AssistantError(OWNERS[conversation.state])
             if self._service.chat_of(conversation).job(conversation_id):
@@ -53,39 +59,47 @@ class QuestionDesk(TalkDesk):
             asked = store.edit(user, conversation_id, seq, text)
             yield from self._answer(user, conversation, text, asked)
         except EXPECTED as error:
-            yield View(status=views.status(str(error), "error"), growing="", busy="")
+            yield self._refused(user, conversation_id, error)
 
     def stop(self, user: str, conversation_id: str) -> None:
         """Ends the answer that grows in this conversation; what was said stays."""
         conversation = self._service.store.conversation(user, conversation_id)  # whoever sees it may stop it
-        job = self._service.chat_of(conversation).job(conversation_id)
-        if job:
-            job.stop()
+        errand, job = self._errands.of(conversation_id), self._service.chat_of(conversation).job(conversation_id)
+        for each in (errand, job):
+            if each:
+                each.stop()
 
     def follow(self, user: str, conversation_id: str) -> Iterator[View]:
         """Shows an answer that was already growing when the page was loaded, and the meter once it can be told."""
+        waited = False
         yield View()  # a generator that yields nothing would empty the page
         try:
             conversation = self._service.store.conversation(user, conversation_id)
             bot = self._service.bot(conversation.bot)
+            while (errand := self._errands.of(conversation_id)) is not None:
+                waited = True
+                errand.wait(LOOK_S)
+                yield View(growing=growing(bot.profile, "", self._waits(conversation, errand)), busy="answering")
             job = bot.chat.job(conversation_id)
             if job is None and conversation.document_ids:
                 bot.opened(conversation.document_ids[0]).wait(20)
                 yield View(meter=meter(self.meter_of(user, conversation)))
         except EXPECTED:  # an empty page, somebody else's conversation, a bot that is no more
             return
-        if job is None:
+        if job is None and not waited:
             return
-        while not job.wait(0.2):
+        while job is not None and not job.wait(LOOK_S):
             yield View(growing=growing(bot.profile, job.text), busy="answering")
         yield self.open(user, conversation_id)
 
     def weigh(self, user: str, conversation_id: str, question: str) -> View:
         """The meter with the question as it is typed."""
+        if not conversation_id:
+            return View(meter="")
+        self._service.store.conversation(user, conversation_id)  # raises NotFoundError for somebody else's
         known = self._meters.get(conversation_id)
         if known is None or not question:
             return View(meter=meter(known))
-        self._service.store.conversation(user, conversation_id)  # raises NotFoundError for somebody else's
         return View(meter=meter(replace(known, question=len(self._service.tokenizer.text(question)))))
 
     def switch(self, user: str, conversation_id: str, branch: int) -> View:
@@ -101,13 +115,29 @@ class QuestionDesk(TalkDesk):
     def rate(self, user: str, conversation_id: str, seq: int, thumb: int) -> View:
         """Keeps a thumb, and asks for its reason."""
         self._service.store.give_feedback(user, conversation_id, seq, thumb)
-        return replace(self.open(user, conversation_id, asking=seq), sources=None, viewer=None, status=None)
+        return replace(self._redrawn(user, conversation_id, asking=seq), status=None)
 
     def reason(self, user: str, conversation_id: str, seq: int, thumb: int, text: str) -> View:
         """Keeps why."""
         self._service.store.give_feedback(user, conversation_id, seq, thumb, " ".join(text.split())[:1000])
-        view = self.open(user, conversation_id)
-        return replace(view, sources=None, viewer=None, status=views.status("Thank you; your opinion is kept."))
+        thanks = views.status("Thank you; your opinion is kept.")
+        return replace(self._redrawn(user, conversation_id), status=thanks)
+
+    def _redrawn(self, user: str, conversation_id: str, asking: int | None = None) -> View:
+        """What was said drawn anew; the proof that is open stays, and so does an answer that grows below."""
+        view = self.open(user, conversation_id, asking=asking)
+        return replace(view, sources=None, viewer=None, outline=None, growing=None, busy=None)
+
+    def _refused(self, user: str, conversation_id: str, error: Exception, question: str | None = None) -> View:
+        """Why nothing is asked. What was typed goes back into its box; an answer that grows meanwhile goes on."""
+        view = View(status=views.status(str(error), "error"), question=question)
+        try:
+            conversation = self.list.own(user, conversation_id)
+            jobs = (self._errands.of(conversation_id), self._service.chat_of(conversation).job(conversation_id))
+            running = any(jobs)
+        except EXPECTED:  # no conversation yet, or none any more
+            running = False
+        return view if running else replace(view, growing="", busy="")
 
     def _begin(self, user: str, bot: str, question: str) -> Conversation:
         profile = self._service.bot(bot or self._service.options.bot).profile
@@ -143,8 +173,16 @@ class QuestionDesk(TalkDesk):
             question="" if asked is None else None,
             busy="answering",
         )
-        document, read_now = yield from self._document(conversation, talk.bot, asked)
-        job = served.chat.start(user, identity, question, document, asked=asked, read_now=read_now)
+        try:
+            errand = self._sent(user, conversation, question, asked)
+            while not errand.wait(LOOK_S):
+                yield View(growing=growing(talk.bot, "", self._waits(conversation, errand)))
+            document, job = errand.result()
+        except EXPECTED as error:  # what was drawn before it was said goes
+            told = self._refused(user, identity, error, question if asked is None else None)
+            view = self.open(user, identity)
+            yield replace(view, status=told.status, question=told.question, growing=told.growing, busy=told.busy)
+            return
         text = ""
         while not job.wait(ANSWERING_PAUSE_S):
             if job.text != text:
@@ -152,20 +190,37 @@ class QuestionDesk(TalkDesk):
                 yield View(growing=growing(talk.bot, text))
         self.remember(identity, served.chat.meter(user, identity, document, ""))
         view = self.open(user, identity)
-        yield replace(view, status=views.status(job.error, "error")) if job.error else view
+        if job.error:
+            unsaid = asked is None and job.message is None  # the store could not take it
+            view = replace(view, status=views.status(job.error, "error"), question=question if unsaid else None)
+        yield view
 
-    def _document(
-        self, conversation: Conversation, bot: Profile, asked: Message | None
-    ) -> Generator[View, None, tuple[ReadDocument, int]]:
-        """What is asked about, read if need be, and how many of its tokens were read just now."""
+    def _sent(self, user: str, conversation: Conversation, question: str, asked: Message | None) -> Errand:
+        """The question on its way: it is asked once its document is read, even if the tab is closed by then."""
+        if self._service.closing:
+            raise AssistantError("The server is about to end; ask again in a moment.")
         served, documents = self._service.bot(conversation.bot), conversation.document_ids
         warm = bool(documents) and served.is_open(documents[0])
-        job = self._service.reading(conversation, before=asked.seq if asked else None)
-        name = conversation.title if documents else "your earlier conversations"
-        while not job.wait(0.2):
-            yield View(growing=growing(bot, "", "Thinking …" if warm else _told(job.state, name)))
-        document = job.result()
-        return document, 0 if warm else len(document.read.segment) - document.read.cached_tokens
+
+        def ask(document: ReadDocument) -> AnswerJob:
+            read_now = 0 if warm else len(document.read.segment) - document.read.cached_tokens
+            return served.chat.start(user, conversation.id, question, document, asked=asked, read_now=read_now)
+
+        reading = self._service.reading(conversation, before=asked.seq if asked else None)
+        return self._errands.begin(conversation.id, reading, ask)
+
+    def _waits(self, conversation: Conversation, errand: Errand) -> str:
+        """What is done before the first word."""
+        name = conversation.title if conversation.document_ids else "your earlier conversations"
+        return "Thinking …" if errand.reading.wait(0) else _told(errand.reading.state, name)
+
+
+def check(question: str) -> None:
+    """Raises AssistantError for what is no question, or too long a one: nothing is cut off it."""
+    if not question.strip():
+        raise EmptyQuestionError("The question is empty; type what you want to know.")
+    if len(question) > LONGEST:
+        raise AssistantError(f"A question may have {LONGEST:,} characters, and this one has {len(question):,}.")
 
 
 def _told(state: ReadState, name: str) -> str:

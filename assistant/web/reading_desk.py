@@ -10,12 +10,12 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.coverage import coverage
 from assistant.errors import AssistantError
-from assistant.reading import ReadDocument, ReadJob
+from assistant.reading import ReadDocument, ReadJob, ReadState
 from assistant.service import Service
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.reading_view import Line, readings
@@ -28,12 +28,12 @@ PAUSE_S = 0.2  # between two looks
 
 @dataclass(eq=False)
 class Reading:
-    """One reading of files that lie in `room` until it ends."""
+    """One reading of files that lie in `room` until it ends. Then its `job`, which holds the document, is let go of."""
 
     id: str
     name: str
     bot: str
-    job: ReadJob
+    job: ReadJob | None
     room: Path | None
     note: str = ""
     left_out: tuple[tuple[str, str], ...] = ()
@@ -42,19 +42,28 @@ class Reading:
     over: bool = False
     began: float = 0.0  # seconds of a monotonic clock
     ended: float = 0.0
+    _last: ReadState = field(default_factory=lambda: ReadState("done", 0, 0, None))
 
     @property
     def asking(self) -> bool:
         """Whether it waits for the user."""
-        return self.job.asking and not self.job.cancelled()
+        job = self.job
+        return job is not None and job.asking and not job.cancelled()
+
+    def end(self) -> None:
+        """Lets go of the job."""
+        if self.job is not None:
+            self._last, self.job = self.job.state, None
+        self.over, self.ended = True, time.monotonic()
 
     def line(self) -> Line:
         """As it is shown."""
+        job = self.job
         return Line(
             self.id,
             self.name,
-            self.job.state,
-            self.job.cost,
+            job.state if job else self._last,
+            job.cost if job else None,
             self.asking,
             self.note,
             self.left_out,
@@ -87,7 +96,7 @@ class ReadingDesk:
             job = served.reader.start(sources, ask_above_s=ASK_ABOVE_S)
             reading = Reading(secrets.token_hex(8), name, bot, job, room, began=time.monotonic())
             own.append(reading)
-        threading.Thread(target=self._finish, args=(user, reading), name="reading", daemon=True).start()
+        threading.Thread(target=self._finish, args=(user, reading, job), name="reading", daemon=True).start()
         return reading
 
     def watch(self, user: str) -> Iterator[str]:
@@ -110,12 +119,14 @@ class ReadingDesk:
     def go(self, user: str, reading_id: str) -> None:
         """Reads what the user was asked about."""
         for reading in self._chosen(user, reading_id):
-            reading.job.go()
+            if reading.job is not None:
+                reading.job.go()
 
     def cancel(self, user: str, reading_id: str) -> None:
         """Stops a reading; nothing of it is kept."""
         for reading in self._chosen(user, reading_id):
-            reading.job.cancel()
+            if reading.job is not None:
+                reading.job.cancel()
 
     def dismiss(self, user: str, reading_id: str) -> None:
         """Takes the line of a reading that is over away."""
@@ -135,22 +146,22 @@ class ReadingDesk:
             self.dismiss(user, chosen.id)
         return chosen
 
-    def _finish(self, user: str, reading: Reading) -> None:
+    def _finish(self, user: str, reading: Reading, job: ReadJob) -> None:
         try:
-            document = reading.job.result()
+            document = job.result()
             reading.name = document.held.document.name
             reading.note, reading.left_out = receipt_of(document)
-            self._service.bot(reading.bot).keep(document, reading.job)
+            self._service.bot(reading.bot).keep(document, job)
             reading.conversation = self._service.converse(user, document, reading.bot).id
         except EXPECTED as error:
-            if not reading.job.cancelled():
+            if not job.cancelled():
                 reading.error = str(error)
         except Exception as error:  # told to the user instead of a line that waits for ever
             reading.error = f"Reading failed unexpectedly: {error}"
         finally:
             discard(reading.room)
-            reading.over, reading.ended = True, time.monotonic()
-            if reading.job.cancelled() and not reading.conversation:
+            reading.end()
+            if job.cancelled() and not reading.conversation:
                 self.dismiss(user, reading.id)
 
     def _own(self, user: str) -> list[Reading]:

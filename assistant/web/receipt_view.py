@@ -34,7 +34,7 @@ def receipt(record: AnswerRecord) -> str:
 
 
 def receipt_html(record: AnswerRecord) -> str:
-    """The line, and all figures of the answer behind it. No blank lines: the chat's Markdown would end the block."""
+    """The line, and all figures of the answer behind it."""
     rows = "".join(
         f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>' for name, value in figures(record)
     )

@@ -13,25 +13,27 @@ from starlette.responses import RedirectResponse
 from assistant.service import Service
 from assistant.web.compare_desk import CompareDesk
 from assistant.web.compare_page import build_compare
+from assistant.web.header_view import no_links
 from assistant.web.inbox import Inbox
 from assistant.web.inbox_page import build_inbox
+from assistant.web.places import Links
 from assistant.web.signals_page import SignalsDesk, build_signals
 
 _HERE = Path(__file__).parent
 
 
-def mount_rooms(app: FastAPI, service: Service, **auth: Any) -> None:
+def mount_rooms(app: FastAPI, service: Service, links: Links = no_links, **auth: Any) -> None:
     """Mounts them; before the chat, whose path takes in all others.
 
-    `auth`: how people are known, as `gr.mount_gradio_app` takes it: `auth` or `auth_dependency`. What a person may see
-    there is decided by the store, by their role.
+    `links` says where a user may go from there. `auth`: how people are known, as `gr.mount_gradio_app` takes it: `auth`
+    or `auth_dependency`. What a person may see there is decided by the store, by their role.
     """
     store, options = service.store, service.options
     signals = SignalsDesk(store, options.thresholds, options.second_look)
     rooms = (
-        ("/compare", build_compare(CompareDesk(service))),
-        ("/inbox", build_inbox(Inbox(store))),
-        ("/signals", build_signals(signals)),
+        ("/compare", build_compare(CompareDesk(service), links)),
+        ("/inbox", build_inbox(Inbox(store), links)),
+        ("/signals", build_signals(signals, links)),
     )
     for path, page in rooms:
         page.queue(max_size=64)

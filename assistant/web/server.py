@@ -127,12 +127,13 @@ def announce(state: ApiState, served: ServerOptions) -> None:
 
 def application(service: Service, options: ApiOptions, *, mcp: bool = False) -> FastAPI:
     """The API, with the pages behind its routes."""
-    page = build(Desk(service), Directory(service.store, accounts=options.open_user is None).links)
+    links = Directory(service.store, accounts=options.open_user is None).links
+    page = build(Desk(service), links)
     page.queue(max_size=64)
     app = build_api(service, options)
     if mcp:
         mount_mcp(app)
-    mount_rooms(app, service, auth_dependency=user_of)
+    mount_rooms(app, service, links, auth_dependency=user_of)
     gr.mount_gradio_app(
         app,
         page,
@@ -177,7 +178,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """See uvicorn.Server; a second Ctrl+C does not wait."""
-        self._state.closing = True
+        self._state.closing = self._state.service.closing = True
         service, end = self._state.service, time.monotonic() + DRAIN_S
         while service.answering and time.monotonic() < end and not self.force_exit:
             await asyncio.sleep(0.1)

@@ -16,16 +16,15 @@ from assistant.signals import Figures, Point
 from assistant.thresholds import Thresholds
 from assistant.web import views
 from assistant.web.charts import Chart, drawn
-from assistant.web.places import places
+from assistant.web.column import PRIVATE
+from assistant.web.header_view import no_links
+from assistant.web.places import Links, add_places
 from assistant.web.visitor import user_of
 from storage import StorageError, Store
 
 SPANS = {"24 hours": timedelta(days=1), "7 days": timedelta(days=7), "30 days": timedelta(days=30)}
 EVERYBODY = "All bots"
 EVERY_S = 60.0  # figures are drawn anew each minute
-_PRIVATE: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-
-
 PLOTS: tuple[tuple[Chart, Callable[[Figures], list[Point]]], ...] = (
     (Chart("Time by phase", "median seconds"), signals.latency),
     (Chart("Reading speed of this machine", "tokens a second"), signals.speed),
@@ -81,10 +80,10 @@ class SignalsDesk:
         return f'{lines}<p class="counted">{counted}</p>{self._told}'
 
 
-def build_signals(desk: SignalsDesk) -> gr.Blocks:
-    """The whole page."""
+def build_signals(desk: SignalsDesk, links: Links = no_links) -> gr.Blocks:
+    """The whole page. `links` says where a user may go from here."""
     with gr.Blocks(title="Signals · Unabridged", fill_width=True, analytics_enabled=False) as page:
-        gr.HTML(places("/signals"), elem_id="places")
+        add_places(page, "/signals", links)
         with gr.Row(elem_id="chosen"):
             plain: dict[str, Any] = {"show_label": False, "container": False, "scale": 0, "filterable": False}
             span = gr.Dropdown(list(SPANS), value="7 days", label="Time", min_width=150, **plain)
@@ -97,10 +96,10 @@ def build_signals(desk: SignalsDesk) -> gr.Blocks:
             return [told, gr.update(choices=[EVERYBODY, *bots]), charts]
 
         parts = [top, bot, plots]
-        page.load(show, [span, bot], parts, **_PRIVATE)
-        span.input(show, [span, bot], parts, **_PRIVATE)
-        bot.input(show, [span, bot], parts, **_PRIVATE)
-        gr.Timer(EVERY_S).tick(show, [span, bot], parts, queue=False, **_PRIVATE)
+        page.load(show, [span, bot], parts, **PRIVATE)
+        span.input(show, [span, bot], parts, **PRIVATE)
+        bot.input(show, [span, bot], parts, **PRIVATE)
+        gr.Timer(EVERY_S).tick(show, [span, bot], parts, queue=False, **PRIVATE)
     return page
 
 

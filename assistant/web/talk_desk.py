@@ -49,7 +49,8 @@ class TalkDesk:
         """
         store = self._service.store
         page = store.page(user, conversation_id, limit=limit)
-        while find is not None and page.more and page.messages[0].seq > find:
+        wanted = asking if find is None else find
+        while wanted is not None and page.more and page.messages[0].seq > wanted:
             page = store.page(user, conversation_id, limit=(limit := limit * 2))
         conversation = page.conversation
         known = conversation.bot in self._service.profiles

@@ -11,7 +11,7 @@ class View:
 
     conversation: str | None = None  # its id; "" for none
     bot: str | None = None  # whom the next conversation is with
-    seen: str | None = None  # what of the conversation is shown, see Desk.news
+    seen: str | None = None  # what of the conversation is shown, see TalkDesk.news
     conversations: str | None = None
     heading: str | None = None
     transcript: str | None = None

@@ -15,6 +15,8 @@ from assistant.web.accounts.people import people_pages
 from assistant.web.accounts.sso import Issuer, sso_pages
 from assistant.web.api.options import ApiOptions
 
+PAGES = ("/login", "/logout", "/join", "/account", "/people", "/sso")
+
 
 def add_accounts(app: FastAPI, entrance: Entrance, options: ApiOptions) -> None:
     """Adds /login, /logout, /join, /account, /people, and /sso where there is an issuer."""

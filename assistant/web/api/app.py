@@ -13,10 +13,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from assistant.service import Service
-from assistant.web.accounts.routes import add_accounts
+from assistant.web.accounts.pages import page
+from assistant.web.accounts.routes import PAGES, add_accounts
 from assistant.web.api import bots, completions, conversations, files, operations
 from assistant.web.api.bodies import Bodies
-from assistant.web.api.gate import Gate
+from assistant.web.api.gate import Gate, under
 from assistant.web.api.journal import Journal
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.page_guard import PageGuard
@@ -92,6 +93,10 @@ async def _nothing() -> None:
 
 
 def _answer(request: Request, problem: Problem) -> Response:
+    """A page for somebody before a form of ours, an object for programs."""
+    path, wanted = request.url.path, request.headers.get("accept", "")
+    if "text/html" in wanted and under(path, PAGES) and request.app.state.api.options.open_user is None:
+        return page(request, "message", problem.status, title="This was refused", error=problem.detail)
     return problem.response(request.url.path, getattr(request.state, "request_id", ""))
 
 

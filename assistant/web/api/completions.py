@@ -80,8 +80,9 @@ async def stream(exchange: Exchange, reply: Reply, *, usage: bool, stop: bool) -
     opened = False
     try:
         while True:
+            seen = exchange.news  # what comes while a part is sent must not be waited for in vain
             over, text = exchange.over, exchange.text  # in this order: the text of one that is over is whole
-            if exchange.message and not opened:
+            if not opened and (exchange.message or (over and not exchange.problem)):
                 opened = True
                 yield event(reply.opening())
             if opened and len(text) > sent:
@@ -89,7 +90,7 @@ async def stream(exchange: Exchange, reply: Reply, *, usage: bool, stop: bool) -
                 sent = len(text)
             if over:
                 break
-            if not await exchange.wait(QUIET):
+            if not await exchange.wait(QUIET, seen):
                 yield ": still at work\n\n"
             elif exchange.reading:
                 yield f": {exchange.reading.phase} {exchange.reading.done}/{exchange.reading.total}\n\n"

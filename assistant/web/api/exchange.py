@@ -27,7 +27,8 @@ class Exchange:
     """Reads the document, or for "" the user's history, finds or opens the conversation, asks, follows the answer.
 
     `reading` is set while the document is read; `job` once the answer grows; `stored` instead of it when the same
-    request, by its `key`, was answered before; `problem` when something failed; `over` at the end.
+    request, by its `key`, was answered before; `problem` when something failed; `over` at the end. `news` counts what
+    there was to tell.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Exchange:
         self.stored: Message | None = None
         self.problem: Problem | None = None
         self.over = False
+        self.news = 0
         self._state, self._user, self._key, self._request_id = state, user, key, request_id
         self._loop = asyncio.get_running_loop()
         self._waiting: set[asyncio.Event] = set()
@@ -58,8 +60,10 @@ class Exchange:
         """The answer's place in the conversation, once it has one."""
         return self.stored or (self.job.message if self.job else None)
 
-    async def wait(self, seconds: float) -> bool:
-        """Waits for news, at most `seconds`; whether there are any."""
+    async def wait(self, seconds: float, seen: int | None = None) -> bool:
+        """Waits for news, at most `seconds`; whether there are any. `seen`: the count of `news` that are known."""
+        if seen is not None and seen != self.news:
+            return True
         event = asyncio.Event()
         self._waiting.add(event)
         try:
@@ -183,8 +187,11 @@ class Exchange:
     def _says_this(self, conversation_id: str) -> bool:
         """Whether nobody went on with the conversation elsewhere, or deleted it, since it was noted."""
         store = self._state.service.store
-        if store.conversation(self._user, conversation_id).deleted:
+        conversation = store.conversation(self._user, conversation_id)
+        if conversation.deleted:
             return False
+        if conversation.state != "bot":  # what a person says there is in no client's history
+            return True
         last = store.page(self._user, conversation_id, limit=1).messages
         return bool(last) and last[-1].content.strip() == self.asked.turns[-1].answer.strip()
 
@@ -204,6 +211,7 @@ class Exchange:
             self._loop.call_soon_threadsafe(self._ring)
 
     def _ring(self) -> None:
+        self.news += 1
         for event in self._waiting:
             event.set()
 

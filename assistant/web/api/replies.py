@@ -61,6 +61,8 @@ class Reply:
     def usage(self) -> dict[str, Any]:
         """Tokens; `cached_tokens` of the prompt had their keys and values ready before this request."""
         record = self._record
+        if record is None:
+            return {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         prompt = int(dict(record.settings).get("context_tokens", "0"))
         return {
             "prompt_tokens": prompt,
@@ -70,20 +72,21 @@ class Reply:
         }
 
     def unabridged(self) -> dict[str, Any]:
-        """Proof and receipt."""
+        """Proof and receipt; without both, whose turn it is, where a person was called or has the conversation."""
         exchange, job = self._exchange, self._exchange.job
-        return receipt(self._record, self._conversation, self._seq) | {
-            "bot": exchange.asked.bot,
-            "file_id": exchange.document_id,
-            **(beside(job.finished) if job and job.finished else {}),
-        }
+        told: dict[str, Any] = {"bot": exchange.asked.bot, "file_id": exchange.document_id}
+        if job and job.handed:
+            told["hand_off"] = str(job.handed.state.value)
+        if self._record is None:
+            return told | {"conversation": self._conversation, "message": self._seq}
+        proof = receipt(self._record, self._conversation, self._seq)
+        return proof | told | (beside(job.finished) if job and job.finished else {})
 
     @property
-    def _record(self) -> AnswerRecord:
+    def _record(self) -> AnswerRecord | None:
+        """None where the bot did not answer: a person was called."""
         message = self._exchange.stored
-        if message is None or message.answer is None:
-            raise RuntimeError("an answer that is over has a record")
-        return message.answer
+        return message.answer if message else None
 
     @property
     def _conversation(self) -> str:
@@ -95,17 +98,18 @@ class Reply:
         return message.seq if message else None
 
     def _head(self, kind: str) -> dict[str, Any]:
-        message = self._exchange.message
+        message, conversation = self._exchange.message, self._exchange.conversation
+        at = message.created_at if message else conversation.updated_at if conversation else None
         return {
-            "id": f"chatcmpl-{self._conversation}-{self._seq}",
+            "id": f"chatcmpl-{self._conversation}-{'waiting' if self._seq is None else self._seq}",
             "object": kind,
-            "created": int(message.created_at.timestamp()) if message else 0,
+            "created": int(at.timestamp()) if at else 0,
             "model": self._exchange.asked.bot,
             "system_fingerprint": self._fingerprint,
         }
 
     def _finish(self) -> str:
-        return _FINISH.get(self._record.finish_reason, "stop")
+        return _FINISH.get(self._record.finish_reason, "stop") if self._record else "stop"
 
     def _chosen(self) -> dict[str, Any] | None:
         """Log-probabilities; None for an answer that comes from the store, which keeps none."""

@@ -18,6 +18,7 @@ const drawn = () => (wide() ? !frame().classList.contains('no-sidebar') : frame(
 
 const local = {
   async copy(button) {
+    if (!navigator.clipboard) return say('Browsers copy over https or on localhost only.');
     await navigator.clipboard.writeText(button.dataset.text);
     button.classList.add('done');
     say('Copied.');

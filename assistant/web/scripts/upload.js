@@ -57,6 +57,10 @@ window.addEventListener('drop', async event => {
   document.getElementById('columns').classList.remove('dropping');
   const items = [...event.dataTransfer.items].map(item => item.webkitGetAsEntry?.()).filter(Boolean);
   const plain = [...event.dataTransfer.files].map(file => ({file, name: file.name}));
-  send(items.length ? (await Promise.all(items.map(entry => walk(entry, '')))).flat() : plain);
+  try {
+    send(items.length ? (await Promise.all(items.map(entry => walk(entry, '')))).flat() : plain);
+  } catch (error) {
+    told.textContent = `A folder could not be opened (${String(error?.message ?? error).slice(0, 200)}); add it again.`;
+  }
 });
 document.addEventListener('unabridged:choose', event => (event.detail === 'folder' ? folder : files).click());
