@@ -91,6 +91,8 @@ def _flags_of(name: str, command: argparse.ArgumentParser) -> None:
         command.add_argument("--rival", nargs="*", default=["dense"], choices=["dense", "retrieval"])
         command.add_argument("--out", type=Path, metavar="DIR", help="where runs are kept; data/eval by default")
         command.add_argument("--run", metavar="NAME", help="name of the run; a hash of its settings by default")
+    if name == "calibrate":
+        command.add_argument("--texts", type=int, default=60, metavar="N", help="generated texts to ask about")
     if name == "compare":
         command.add_argument("paths", nargs=2, metavar="VERSION", help="the old one, then the new one")
     if name in ("read", "ask", "compare", "eval"):
