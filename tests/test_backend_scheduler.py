@@ -113,6 +113,15 @@ def test_questions_go_before_readings_and_owners_take_turns(loaded: Decoder) -> 
     assert sorted(names[2:4]) == ["r1", "r3"], "ann's second reading waits for bob's first"
 
 
+def test_short_questions_share_a_pass_up_to_its_size(loaded: Decoder) -> None:
+    """Six questions of 6 tokens in passes of 16: two whole ones and 4 tokens of a third in each."""
+    decoder = Counting(loaded)
+    questions = [Fixed([], str(n), 1, size=6, urgent=True, owner=str(n)) for n in range(6)]
+    run(decoder, questions)
+    assert sorted(question.budgets[0] for question in questions) == [4, 4, 10, 10, 16, 16]
+    assert [len(ids) for ids in decoder.calls] == [16, 16]
+
+
 def test_a_reading_gets_less_while_answers_stream(loaded: Decoder) -> None:
     alone = Fixed([], "r", 1, size=16)
     run(loaded, [alone])
