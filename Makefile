@@ -26,7 +26,7 @@ $(VENV)/installed-dev: $(VENV)/installed requirements-dev.txt requirements-ocr.t
 
 test: install-dev
 	tests/install-chromium.sh
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile  # one thread a core: more only wait for each other
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder  # one thread a core: more only wait for each other
 
 check: install-dev
 	$(BIN)/ruff check .
