@@ -20,6 +20,7 @@ from storage.records_support import Feedback
 
 REASONS = {-1: ("Wrong", "Incomplete", "Proof missing", "Hard to read"), 1: ("Correct", "Complete", "Well proven")}
 _WHAT = {1: "What was good?", -1: "What was wrong?"}
+CHIPS = 8  # sources named under an answer before the others are folded
 _ENDED = {
     "broken": "This answer broke off when the program stopped.",
     "stopped": "Stopped.",
@@ -142,10 +143,13 @@ def _proof(message: Message) -> str:
         f'data-number="{each.number}"><b>{each.number}</b> {escape(place(each, files=record.files))}</button>'
         for each in (*proofs(record), *see_also(record))
     ]
-    listed = (
-        f'<div class="chips" role="group" aria-label="Sources of this answer">{"".join(rows)}</div>' if rows else ""
-    )
-    return f"{listed}{receipt_html(record)}"
+    chips = "".join(rows[:CHIPS])
+    if more := rows[CHIPS:]:  # lists may have hundreds
+        chips += f"<details><summary>{len(more)} more sources</summary>{''.join(more)}</details>"
+    named = f'<div class="chips" role="group" aria-label="Sources of this answer">{chips}</div>' if rows else ""
+    told = evidence_lines(record) if record.supported else []  # else they warn above
+    sure = "".join(f'<p class="sure">{escape(each)}</p>' for each in told)
+    return f"{named}{sure}{receipt_html(record)}"
 
 
 def _deeds(talk: Talk, message: Message, asked: Message | None) -> str:
