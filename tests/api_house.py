@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ from tests.fakes import CONTRACT, ScriptedEngine, decoder, model_folder
 
 ANSWER = "The yearly fee is $120,000."
 LOCAL = "http://127.0.0.1"
+CHAT = "/v1/chat/completions"
 
 
 def service_in(data: Path, *, real: bool = False) -> Service:
@@ -106,6 +108,13 @@ def question_body(question: str, file_id: str, **body: Any) -> dict[str, Any]:
     """A question on a document, as JSON."""
     parts = [{"type": "file", "file": {"file_id": file_id}}, {"type": "text", "text": question}]
     return {"model": "legal", "messages": [{"role": "user", "content": parts}]} | body
+
+
+def events(text: str) -> list[Any]:
+    """The objects of a stream, which must end with [DONE]."""
+    data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
+    assert data[-1] == "[DONE]"
+    return [json.loads(each) for each in data[:-1]]
 
 
 @contextmanager

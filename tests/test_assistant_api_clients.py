@@ -25,15 +25,10 @@ from assistant.web.server import Server, application, running
 from tests.api_house import ANSWER, LOCAL, question_body, service_in
 from tests.conftest import HOUSE
 from tests.fakes import CONTRACT, ScriptedEngine
+from tests.ports import free_port
 
 DOCS = (HOUSE / "docs" / "api.md").read_text("utf-8")
 EXAMPLE = re.compile(r"```sh\n(.*?)```", re.DOTALL)
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def served(service: Service) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import threading
 import time
 from datetime import UTC, datetime
@@ -13,19 +12,10 @@ from typing import Any
 import pytest
 
 from storage.records import PastMessage, PastSession
-from tests.api_house import ANSWER, House, Person, ann, bob, house, house_in, question_body
+from tests.api_house import ANSWER, CHAT, House, Person, ann, bob, events, house, house_in, question_body
 from tests.fakes import CONTRACT
 
 __all__ = ["ann", "bob", "house"]  # fixtures
-
-CHAT = "/v1/chat/completions"
-
-
-def events(text: str) -> list[Any]:
-    """The objects of a stream, which must end with [DONE]."""
-    data = [line.removeprefix("data: ") for line in text.splitlines() if line.startswith("data: ")]
-    assert data[-1] == "[DONE]"
-    return [json.loads(each) for each in data[:-1]]
 
 
 def test_an_answer_has_usage_proof_and_receipt(ann: Person) -> None:

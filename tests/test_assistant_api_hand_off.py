@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.api_house import House, Person, ann, bob, house, question_body
-from tests.test_assistant_api_completions import CHAT, events
+from tests.api_house import CHAT, House, Person, ann, bob, events, house, question_body
 
 __all__ = ["ann", "bob", "house"]  # fixtures
 WANTED = "I want to talk to a human, please."

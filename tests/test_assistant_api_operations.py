@@ -14,7 +14,7 @@ from assistant.web.api import operations
 from assistant.web.api.journal import log_as_json
 from storage import StorageError
 from tests.api_house import House, Person, ann, bob, house
-from tests.test_storage_signals import LOOK, today
+from tests.signal_cases import LOOK, today
 
 __all__ = ["ann", "bob", "house"]  # fixtures
 

@@ -2,59 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
 from assistant import chat as module
-from assistant.bot import Bot, Delta, Finished
+from assistant.bot import Delta, Finished
 from assistant.chat import Chat, turns_of
-from assistant.errors import BusyError, EmptyQuestionError
-from assistant.prompt import Prompt, Turn
+from assistant.errors import EmptyQuestionError
+from assistant.prompt import Turn
 from assistant.reading import ReadDocument
-from sparse_backend import BackendError, ContextTooLongError
+from sparse_backend import BackendError
 from storage import CitationRecord, Message, NotFoundError, Store
-from tests.fakes import CONTRACT, PROFILE, ScriptedBot, ScriptedEngine, engine, lines, read_document, tokenizer
+from tests.fakes import ScriptedBot, ScriptedEngine
+from tests.talk_cases import deed, said, scripted, store, talk
+
+__all__ = ["deed", "scripted", "store", "talk"]  # fixtures
 
 CITATION = CitationRecord(1, "note.txt", None, None, 3, "", "the fee", 4, 11, True, "quote", 0.5)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    store = Store.open(tmp_path)
-    yield store
-    store.close()
-
-
-@pytest.fixture
-def scripted(tmp_path: Path) -> ScriptedEngine:
-    return ScriptedEngine(tmp_path)
-
-
-@pytest.fixture
-def deed(scripted: ScriptedEngine) -> ReadDocument:
-    return read_document(lines(CONTRACT), scripted)
-
-
-@pytest.fixture
-def talk(store: Store) -> str:
-    return store.create_conversation("ann", "legal", "deed").id
-
-
-def said(store: Store, talk: str) -> list[tuple[str, str, str]]:
-    return [(message.role, message.content, message.status) for message in store.messages("ann", talk)]
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 # -- the store -----------------------------------------------------------------------
@@ -216,184 +181,3 @@ def test_a_follow_up_knows_the_turns_before_it_unless_told_not_to(
     list(chat.ask("ann", talk, "second", deed))
     list(Chat(store, bot, remember=False).ask("ann", talk, "third", deed))
     assert bot.asked == [([], "first"), ([Turn("first", "an answer")], "second"), ([], "third")]
-
-
-# -- background answers ------------------------------------------------------------------
-
-
-def test_a_conversation_is_answered_once_at_a_time(
-    store: Store, scripted: ScriptedEngine, deed: ReadDocument, talk: str
-) -> None:
-    go = threading.Event()
-    chat = Chat(store, ScriptedBot(scripted, "one two", lambda _: go.wait(20) and None))
-    job = chat.start("ann", talk, "q", deed)
-    assert chat.job(talk) is job and not job.wait(0.01)
-    with pytest.raises(BusyError):
-        chat.start("ann", talk, "again", deed)
-    go.set()
-    assert job.wait(20) and chat.job(talk) is None
-    assert job.finished and job.text == "one two" and not job.error
-    assert chat.start("ann", talk, "next", deed).wait(20)
-    assert [content for role, content, _ in said(store, talk) if role == "user"] == ["q", "next"]
-
-
-def test_of_many_starts_at_once_one_is_answered(
-    store: Store, scripted: ScriptedEngine, deed: ReadDocument, talk: str
-) -> None:
-    go, gate, refused = threading.Event(), threading.Barrier(8), []
-    chat = Chat(store, ScriptedBot(scripted, "one", lambda _: go.wait(20) and None))
-
-    def press() -> None:
-        gate.wait(20)
-        try:
-            chat.start("ann", talk, "q", deed)
-        except BusyError as error:
-            refused.append(error)
-
-    presses = [threading.Thread(target=press) for _ in range(8)]
-    for thread in presses:
-        thread.start()
-    for thread in presses:
-        thread.join(20)
-    go.set()
-    assert len(refused) == 7
-    wait_for(lambda: chat.job(talk) is None)
-    assert len(said(store, talk)) == 2
-
-
-def test_two_conversations_are_answered_at_once(
-    store: Store, scripted: ScriptedEngine, deed: ReadDocument, talk: str
-) -> None:
-    meet = threading.Barrier(2)
-    chat = Chat(store, ScriptedBot(scripted, "hello", lambda _: meet.wait(20) and None))
-    other = store.create_conversation("bob", "legal", "deed").id
-    jobs = [chat.start("ann", talk, "q", deed), chat.start("bob", other, "r", deed)]
-    assert all(job.wait(20) for job in jobs)
-    assert not any(job.error for job in jobs)
-    assert said(store, talk)[1][1] == "hello"
-    assert [item.content for item in store.messages("bob", other)] == ["r", "hello"]
-
-
-def test_stop_keeps_what_was_said(store: Store, scripted: ScriptedEngine, deed: ReadDocument, talk: str) -> None:
-    spoken, go = threading.Event(), threading.Event()
-
-    def pause(word: str) -> None:
-        if word == "two":
-            spoken.set()
-            assert go.wait(20)
-
-    job = Chat(store, ScriptedBot(scripted, "one two three", pause)).start("ann", talk, "q", deed)
-    assert spoken.wait(20)
-    job.stop()
-    go.set()
-    assert job.wait(20) and not job.error
-    assert said(store, talk)[1] == ("assistant", "one", "stopped")
-
-
-@pytest.mark.parametrize(
-    ("error", "sentence"),
-    [(BackendError("No memory left."), "No memory left."), (ValueError("odd"), "unexpectedly: odd")],
-)
-def test_a_failed_answer_says_why(
-    store: Store, scripted: ScriptedEngine, deed: ReadDocument, talk: str, error: Exception, sentence: str
-) -> None:
-    def fail(_: str) -> None:
-        raise error
-
-    job = Chat(store, ScriptedBot(scripted, "x", fail)).start("ann", talk, "q", deed)
-    assert job.wait(20) and sentence in job.error and job.finished is None
-    assert said(store, talk)[1][2] == "error"
-
-
-# -- the bot -----------------------------------------------------------------------------
-
-
-def finished(bot: Bot, deed: ReadDocument, question: str = "What is the fee?") -> Finished:
-    *deltas, last = bot.answer(deed, [], question)
-    assert isinstance(last, Finished)
-    assert all(isinstance(delta, Delta) for delta in deltas)
-    return last
-
-
-def bot_on(scripted: ScriptedEngine, says: str) -> Bot:
-    scripted.says = says
-    return Bot(scripted, tokenizer(), PROFILE)
-
-
-def test_an_answer_comes_with_proof_from_the_document(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    last = finished(bot_on(scripted, " The yearly fee is $120,000. "), deed)
-    assert last.text == "The yearly fee is $120,000."
-    assert last.supported and "$120,000" in last.citations[0].quote
-    assert (last.coverage.tokens, last.coverage.tokens_read) == (len(deed.encoded.token_ids),) * 2
-
-
-def test_a_wrong_figure_is_not_proven(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    last = finished(bot_on(scripted, "The yearly fee is $130,000."), deed)
-    assert not last.supported and last.citations == ()
-
-
-def test_an_invented_quote_is_named(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    assert finished(bot_on(scripted, 'It says "the moon is the limit".'), deed).unverified == ("the moon is the limit",)
-
-
-def test_silence_needs_no_proof_and_has_no_citation(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    last = finished(bot_on(scripted, "Not stated in this document."), deed)
-    assert last.supported and last.citations == ()
-
-
-def test_attention_is_taken_from_the_documents_own_tokens(scripted: ScriptedEngine) -> None:
-    source = lines("Rent of room one: $900.\n\nfill fill fill.\n\nRent of room two: $900.\n")
-    deed = read_document(source, scripted)
-    for line, words in ((1, "room one"), (5, "room two")):
-        start = deed.prefix.start + deed.encoded.token_at(source.text.index(words))
-        scripted.looks_at = (start, start + 3)
-        assert finished(bot_on(scripted, "It is $900."), deed, "What is it?").citations[0].line == line
-
-
-def test_half_a_character_is_not_shown(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    bot = bot_on(scripted, "5 € → 日本")
-    texts = [event.text for event in bot.answer(deed, [], "q")]
-    assert texts[-1] == "5 € → 日本" and not [text for text in texts if "\ufffd" in text]
-
-
-def test_leaving_closes_the_engine(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    events = bot_on(scripted, "one two three").answer(deed, [], "q")
-    next(events)
-    events.close()  # type: ignore[attr-defined]
-    assert scripted.closed == 1
-
-
-def test_the_engine_is_asked_with_the_prompts_tail(scripted: ScriptedEngine, deed: ReadDocument) -> None:
-    turns = [Turn("q", "a")]
-    list(bot_on(scripted, "x").answer(deed, turns, "next"))
-    assert scripted.asked == [Prompt(tokenizer(), PROFILE).tail(turns, "next")]
-
-
-def test_on_the_real_engine_a_follow_up_computes_its_own_tokens_only(tmp_path: Path) -> None:
-    real = engine(tmp_path)
-    deed = read_document(lines(CONTRACT), real)
-    bot = Bot(real, tokenizer(), PROFILE)
-    first = finished(bot, deed).answer
-    assert first.cached_tokens == len(deed.read.segment)
-    assert 0 < len(first.token_ids) <= PROFILE.max_new_tokens
-    assert first.evidence.shape == (len(first.token_ids), len(deed.read.segment))
-    *_, last = bot.answer(deed, [Turn("What is the fee?", "some answer")], "And the law?")
-    assert isinstance(last, Finished)
-    assert last.answer.cached_tokens >= first.context_tokens - 1 > first.cached_tokens
-    assert finished(bot, deed).answer.token_ids == first.token_ids
-
-
-def test_a_conversation_that_outgrew_the_model_is_told_and_nothing_is_computed(tmp_path: Path) -> None:
-    real = engine(tmp_path)
-    deed = read_document(lines(CONTRACT), real)
-    with pytest.raises(ContextTooLongError):
-        list(Bot(real, tokenizer(), PROFILE).answer(deed, [Turn("word " * 900, "a")], "q"))
-
-
-def test_cancel_ends_the_real_engine_early(tmp_path: Path) -> None:
-    real = engine(tmp_path)
-    deed = read_document(lines(CONTRACT), real)
-    profile = replace(PROFILE, max_new_tokens=100)
-    *_, last = Bot(real, tokenizer(), profile).answer(deed, [], "q", cancel=lambda: True)
-    assert isinstance(last, Finished)
-    assert last.answer.finish == "cancelled" and last.answer.token_ids == ()

@@ -18,7 +18,7 @@ from assistant.web.load_client import Client, Plan, Tally
 from assistant.web.server import Server, running
 from tests.api_house import ANSWER, service_in
 from tests.fakes import ScriptedEngine
-from tests.test_assistant_api_clients import free_port
+from tests.ports import free_port
 
 PLAN = Plan("legal", ("What is paid?",), "a.txt", agreement(4).encode(), turns=2, max_tokens=16, pause_s=1)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from sparse_backend import Engine
 from storage import Store
 from tests.api_house import ANSWER, service_in
 from tests.fakes import CONTRACT, ScriptedEngine
+from tests.ports import free_port
 
 TOOLS = {"read", "ask", "search", "list_documents", "list_conversations"}
 
@@ -56,9 +56,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         keys[name], _ = issue_key(service.store, name, "mcp")
     app = build_api(service, ApiOptions(answers_per_minute=6))
     mount_mcp(app)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with running(Server(app, "127.0.0.1", port)):
         yield Place(f"http://127.0.0.1:{port}/mcp", service, keys)
     service.close()

@@ -27,6 +27,7 @@ from sparse_backend.sampling import Sampling
 from storage import Store
 from storage.records_signals import AnswerFigures, SecondLook
 from tests.fakes import CONTRACT, PROFILE, ScriptedBot, decoder, engine, lines, read_document, tokenizer
+from tests.signal_cases import today
 
 NARROW = Schedule(Pattern("headers", 24, sink=4, anchors=True), Pattern("headers", 8, sink=4, anchors=True))
 QUESTION = "Which law?"
@@ -90,8 +91,6 @@ def ask(store: Store, bot: Bot, looks: SecondLooks, deed: ReadDocument, options:
 
 
 def figures(store: Store) -> list[AnswerFigures]:
-    from tests.test_storage_signals import today
-
     return store.signals.answers("kim", *today())
 
 

@@ -14,7 +14,7 @@ from assistant.signals import Figures, Point
 from assistant.thresholds import Thresholds
 from assistant.web.charts import Chart, drawn
 from storage.records_signals import AnswerFigures, HandOffFigures, Reading, Thumb
-from tests.test_storage_signals import LOOK
+from tests.signal_cases import LOOK
 
 NOW = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
 DAY = NOW.replace(hour=0, minute=0)

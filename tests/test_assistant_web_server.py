@@ -23,7 +23,7 @@ from storage import Store
 from tests.api_house import ANSWER, LOCAL, house_in, question_body, service_in
 from tests.conftest import HOUSE
 from tests.fakes import CONTRACT, ScriptedEngine
-from tests.test_assistant_api_clients import free_port
+from tests.ports import free_port
 
 KILLED = """
 import sys, threading

@@ -7,39 +7,7 @@ import zlib
 import pytest
 
 from ingest.document import IngestError, LimitError, Limits
-from tests.ingest_pdf_cases import read
-
-PAGE = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R>>"
-FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
-WORDS = b"BT /F 10 Tf 72 700 Td (1. SALE) Tj 0 -14 Td (The seller sells the goods to the buyer.) Tj ET"
-
-
-def stream(content: bytes, extra: bytes = b"") -> bytes:
-    return b"<</Length %d%s>>\nstream\n%s\nendstream" % (len(content), extra, content)
-
-
-def build(objects: dict[int, bytes]) -> bytes:
-    """A PDF of these objects; 1 is the catalog."""
-    out, places = bytearray(b"%PDF-1.7\n"), {}
-    for number, body in objects.items():
-        places[number] = len(out)
-        out += b"%d 0 obj\n%s\nendobj\n" % (number, body)
-    start, size = len(out), max(objects) + 1
-    out += b"xref\n0 %d\n0000000000 65535 f \n" % size
-    for number in range(1, size):
-        out += b"%010d 00000 %s \n" % (places.get(number, 0), b"n" if number in places else b"f")
-    return bytes(out) + b"trailer\n<</Size %d/Root 1 0 R>>\nstartxref\n%d\n%%%%EOF\n" % (size, start)
-
-
-def plain(**more: bytes) -> dict[int, bytes]:
-    objects = {
-        1: b"<</Type/Catalog/Pages 2 0 R>>",
-        2: b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        3: PAGE,
-        4: stream(WORDS),
-        5: FONT,
-    }
-    return objects | {int(name[1:]): body for name, body in more.items()}
+from tests.ingest_pdf_cases import PAGE, WORDS, build, plain, read, stream
 
 
 def ends(data: bytes, seconds: float = 20) -> str:

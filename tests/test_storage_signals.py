@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from storage import AnswerRecord, NotFoundError, Store
 from storage.records import NotAllowedError
-from storage.records_signals import Reading, SecondLook
+from storage.records_signals import Reading
+from tests.signal_cases import LOOK, NOW, today
 
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 ANSWER = AnswerRecord(
     model="m", pattern="headers", level="fast", impl="cpu", finish_reason="stop", supported=True, tokens=300,
     tokens_read=300, cached_tokens=280, generated_tokens=5, pages=2, pages_unread=(), files=1, files_unread=(),
     parse_s=0.1, read_s=0.2, first_token_s=0.3, total_s=0.4, citations=(),
     settings=(("context_tokens", "310"), ("looked_at", "310"), ("refused", "no")),
 )  # fmt: skip
-LOOK = SecondLook("headers", True, 1.0, None, True, 300, 2.5, 3.0, NOW)
 
 
 @pytest.fixture
@@ -38,11 +37,6 @@ def answered(store: Store, user: str = "ann", record: AnswerRecord | None = ANSW
     answer = store.begin_answer(user, talk).id or 0
     store.finish_answer(user, answer, "secret answer", status, record)
     return answer
-
-
-def today() -> tuple[datetime, datetime]:
-    now = datetime.now(UTC)
-    return now - timedelta(days=1), now + timedelta(days=1)
 
 
 def test_figures_are_of_the_own_organisation_and_for_agents_only(house: Store) -> None:

@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from sqlalchemy import text
 from storage import DocumentRecord, Store
 from storage.__main__ import main
 from storage.verify import verify
-from tests.test_storage_privacy import NOW
+
+NOW = datetime(2026, 11, 26, tzinfo=UTC)
 
 
 @pytest.fixture

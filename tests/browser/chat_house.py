@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from sparse_backend import Engine
 from tests.api_house import ANSWER, service_in
 from tests.conftest import CHROMIUM
 from tests.fakes import CONTRACT, ScriptedEngine
+from tests.ports import free_port
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WIDE: ViewportSize
@@ -93,9 +93,7 @@ class Chat:
 @contextmanager
 def served(service: Service) -> Iterator[tuple[str, People]]:
     """The page of a service: its address, and who comes to it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
 
     async def built() -> FastAPI:
         return application(service, ApiOptions(open_user="me"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 import subprocess
 import sys
 import time
@@ -25,6 +24,7 @@ from storage import CitationRecord, Store
 from tests.api_house import service_in
 from tests.conftest import HOUSE
 from tests.fakes import contract
+from tests.ports import free_port
 
 CUSTOMER, AGENT = "ann", "kim"
 
@@ -46,9 +46,7 @@ class Served:
 @contextmanager
 def served(data: Path) -> Iterator[Served]:
     """The whole application on a free port, in a process of its own: Gradio leaves event loops open behind it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "tests.browser.desk_house", str(data), str(port)]
     address = f"http://127.0.0.1:{port}"
     process = subprocess.Popen(command, cwd=HOUSE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

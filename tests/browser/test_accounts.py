@@ -21,7 +21,7 @@ from tests.api_house import ANSWER, LOCAL, service_in
 from tests.browser.test_page import FLAGS
 from tests.conftest import CHROMIUM
 from tests.fakes import CONTRACT, ScriptedEngine
-from tests.test_assistant_api_clients import free_port
+from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
 PASSWORD = "correct horse battery"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.conftest import CHROMIUM, HOUSE
+from tests.ports import free_port
 from tests.whole import contract, data
 
 __all__ = ["contract", "data"]  # fixtures
@@ -29,9 +29,7 @@ SLOW = 120_000  # milliseconds: reading and answering on a loaded machine
 @contextmanager
 def served(data: Path) -> Iterator[str]:
     """The app on a free port of this machine, stopped afterwards."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, str(HOUSE / "app.py"), "serve", "--port", str(port), "--data-dir", str(data)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ.copy())
     address = f"http://127.0.0.1:{port}"
