@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from assistant.citations import LIMIT, Citer, Mass, evidence_over, says_not_stated
+from assistant.citations import LIMIT, Citer, Mass, evidence_over
 from ingest import Document, encode
 from sparse_backend.looked import Looked
 from storage import CitationRecord
@@ -193,40 +193,6 @@ def test_evidence_is_cut_to_the_document_and_averaged_over_the_answer() -> None:
     looked = Looked(4, tuple((torch.tensor(row), None) for row in ([9.0, 1.0, 2.0, 9.0], [9.0, 3.0, 4.0, 9.0])))
     assert evidence_over(looked, 1, 2).tolist() == [2.0, 3.0]
     assert evidence_over(Looked(5), 2, 3).tolist() == [0.0, 0.0, 0.0]  # no token was generated
-
-
-# -- silence -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "Not stated in this document.",
-        "  “Not stated in this document.”",
-        "Answer: Not stated in this document.",
-        "The governing law is not specified.",
-        "It is not explicitly mentioned in the agreement.",
-        "The agreement does not specify a deposit.",
-        "Section 5 does not mention it.",
-    ],
-)
-def test_an_answer_that_says_the_document_is_silent(answer: str) -> None:
-    assert says_not_stated(answer)
-
-
-@pytest.mark.parametrize(
-    "answer",
-    [
-        "",
-        "The law of Delaware.",
-        "Confidential information shall not be provided to third parties.",
-        "If notice is not given within the period, the agreement renews.",
-        "Parties that were not found liable pay nothing.",
-        "The law is not stated in this document, but the fee is $5,000.",
-    ],
-)
-def test_a_rule_with_a_not_in_it_is_no_silence(answer: str) -> None:
-    assert not says_not_stated(answer)
 
 
 # -- whatever the text -------------------------------------------------------------

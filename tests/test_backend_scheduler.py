@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,25 +9,14 @@ from typing import Any
 import pytest
 import torch
 
-from sparse_backend import Cancelled, Decoder, Engine
-from sparse_backend.admission import Admission
-from sparse_backend.config import OutOfMemoryError
+from sparse_backend import Decoder, Engine
 from sparse_backend.requests import Event, ReadRequest
 from sparse_backend.scheduler import Scheduler
 from sparse_backend.segment import KVBuffer
-from tests.test_backend_engine import NEVER, QUESTION, ask, together
-from tests.tiny import Counting, engine, llama, load, one_thread, save, tokens
+from tests.engine_cases import NEVER, QUESTION, ask, loaded, quick, together
+from tests.tiny import Counting, engine, tokens
 
-
-@pytest.fixture(scope="module", autouse=True)
-def quick() -> Iterator[None]:
-    with one_thread():
-        yield
-
-
-@pytest.fixture(scope="module")
-def loaded(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
-    return load(save(tmp_path_factory.mktemp("llama"), llama()))
+__all__ = ["loaded", "quick"]  # fixtures
 
 
 class Plain:
@@ -251,50 +239,6 @@ def test_a_long_reading_does_not_stop_a_stream(loaded: Decoder, tmp_path: Path) 
     assert len(said) == 29
     mixed = [len(ids) for ids in decoder.calls if 1 < len(ids) <= 17]
     assert mixed, "some passes carried a token of the answer and a piece of the reading"
-
-
-# -- admission ---------------------------------------------------------------------------
-
-
-def test_who_does_not_fit_waits_for_its_turn_and_is_told_its_place() -> None:
-    admission = Admission(lambda: 100, lambda: False, share=1.0)
-    order: list[str] = []
-    places: dict[str, list[int]] = {"b": [], "c": []}
-    inside, leave = threading.Event(), threading.Event()
-
-    def hold(name: str, size: int, gate: threading.Event | None = None) -> None:
-        with admission.enter(size, waiting=places[name].append if name in places else None):
-            order.append(name)
-            inside.set()
-            if gate:
-                gate.wait(30)
-
-    first = threading.Thread(target=hold, args=("a", 80, leave))
-    first.start()
-    inside.wait(30)
-    others = []
-    for name, size in (("b", 50), ("c", 10)):  # c would fit, but b came first
-        others.append(threading.Thread(target=hold, args=(name, size)))
-        others[-1].start()
-        while not places[name]:
-            time.sleep(0.01)
-    leave.set()
-    for thread in (first, *others):
-        thread.join(30)
-    assert order == ["a", "b", "c"] and places["b"] == [1] and places["c"][0] == 2
-
-
-def test_what_can_never_fit_is_refused_and_what_waits_can_be_cancelled() -> None:
-    rooms = iter([True, True, False])
-    admission = Admission(lambda: 100, lambda: next(rooms))
-    with pytest.raises(OutOfMemoryError, match="close other programs"), admission.enter(81):
-        pass
-    assert next(rooms, None) is None  # everything that could be given back was
-    admission = Admission(lambda: 100, lambda: False)
-    with admission.enter(80), pytest.raises(Cancelled), admission.enter(10, cancel=lambda: True):
-        pass
-    with admission.enter(80):
-        pass
 
 
 def test_a_reading_can_be_abandoned(loaded: Decoder) -> None:
