@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from assistant.web.api.uploads import Uploads, safe_name
+from assistant.web.api.uploads import Ticket, Uploads, safe_name
 from storage import NotFoundError
 from tests.api_house import House, Person, ann, bob, house, house_in, service_in
 from tests.fakes import CONTRACT
@@ -132,6 +132,37 @@ def test_too_many_uploads_at_once_wait_for_each_other(tmp_path: Path, monkeypatc
         assert "unabridged_uploads_waiting 2.0" in small.person("admin").call("GET", "/metrics").text
         assert ann.call("DELETE", f"/v1/files/{waiting['id']}").status_code == 200
         assert ann.call("GET", "/v1/files").json()["data"] == []
+
+
+def test_a_disk_that_is_full_when_the_record_is_written_leaves_nothing(
+    ann: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(house.state.uploads, "_write", full)
+        refused = ann.call("POST", "/v1/files", files=[("file", ("full.txt", b"Words for a full disk."))])
+    assert refused.status_code == 507 and left(house) == [] and house.state.uploads.of(ann.user) == []
+    assert ann.upload("Words for a full disk.", "full.txt")
+
+
+def test_an_upload_whose_failure_cannot_be_written_down_ends_all_the_same(
+    ann: Person, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uploads, write = house.state.uploads, house.state.uploads._write
+
+    def full(ticket: Ticket) -> None:
+        if ticket.error:
+            raise OSError(28, "No space left on device")
+        write(ticket)
+
+    monkeypatch.setattr(uploads, "_write", full)
+    response = ann.call("POST", "/v1/files", files=[("file", ("broken.pdf", b"%PDF-1.7 rubbish"))])
+    upload = uploads.find(ann.user, response.json()["id"])
+    assert upload is not None and upload.ended.wait(20)
+    state = ann.call("GET", f"/v1/files/{response.json()['id']}").json()
+    assert state["status"] == "error" and "broken.pdf" in state["status_details"]
 
 
 def test_uploads_outlive_a_restart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

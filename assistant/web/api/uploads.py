@@ -115,7 +115,11 @@ class Uploads:
             if not self._admit(upload):
                 shutil.rmtree(folder, ignore_errors=True)
                 return identity
-            self._write(upload.ticket)
+            try:
+                self._write(upload.ticket)
+            except OSError:
+                self._remove(upload)  # nobody will read it
+                raise
         self._pool.submit(self._read, upload)
         return identity
 
@@ -179,11 +183,15 @@ class Uploads:
             error = "Reading failed inside; the log tells more."
         if error and upload.job and upload.job.cancelled() and not upload.dropped:
             return  # the program ends: the files stay for the next run
-        if error and not upload.dropped:
-            self._fail(upload, error)
-        else:
-            self._remove(upload)
-        upload.ended.set()
+        try:
+            if error and not upload.dropped:
+                self._fail(upload, error)
+            else:
+                self._remove(upload)
+        except OSError as raised:  # a full disk, or a folder dropped just now: the error is told from memory
+            logger.error("upload record", extra=failure(raised))
+        finally:
+            upload.ended.set()  # somebody may wait for it
 
     def _keep(self, ticket: Ticket, document: ReadDocument) -> None:
         if document.held.id != ticket.id:
