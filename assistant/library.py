@@ -84,6 +84,11 @@ class Library:
         self._keep(identity, document, paths)
         return Held(identity, document, size, time.perf_counter() - start, new=True)
 
+    def ensure(self, held: Held, paths: Sequence[Path | str]) -> None:
+        """Keeps a document again that others gave up or deleted since `add` gave it: it may be theirs, too."""
+        if not self.has(held.id):
+            self._keep(held.id, held.document, paths)
+
     def identity(self, paths: Sequence[Path]) -> str | None:
         """The id under which `add` will keep these files; None where only parsing can tell."""
         return _identity(paths, self._limits, ocr=False)[0]

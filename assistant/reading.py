@@ -163,6 +163,8 @@ class Reader:
             if held.new:
                 self.library.delete(held.id)
             raise
+        if not isinstance(source, str | Held):
+            self.library.ensure(held, source)
         self._observer.read(self._bot, read, held.parse_s)
         return ReadDocument(held, encoded, prefix, read, Citer(held.document, encoded))
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from assistant.errors import AssistantError
+from assistant.library import Held
+from assistant.prompt import Prefix
 from assistant.reading import QUESTION_ROOM, Reader, ReadJob, ReadState
-from ingest import IngestError
+from ingest import Encoded, IngestError
 from sparse_backend import Cancelled, ContextTooLongError
 from sparse_backend.segment import Segment
 from tests import fakes
@@ -113,6 +115,30 @@ def test_cancel_while_parsing_ends_cancelled(tmp_path: Path, monkeypatch: pytest
     phase: str = job.state.phase
     assert phase == "cancelled"
     assert everything(tmp_path) == ["contract.txt"]
+
+
+def test_giving_up_a_reading_leaves_the_document_to_whoever_reads_it_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on, go, both = reader(tmp_path, chunk=32), threading.Event(), threading.Semaphore(0)
+    prepare = on.prepare
+
+    def prepared(held: Held) -> tuple[Encoded, Prefix]:
+        both.release()
+        return prepare(held)
+
+    monkeypatch.setattr(on, "prepare", prepared)
+    first = Watched(on, [contract(tmp_path)], at=go)
+    assert both.acquire(timeout=20)
+    second = Watched(on, [contract(tmp_path)])  # the same document, from another user
+    assert both.acquire(timeout=20)
+    first.cancel()
+    go.set()
+    with pytest.raises(Cancelled):
+        first.result()
+    done = second.result()
+    kept = on.library.get(done.held.id)
+    assert kept is not None and kept.document == done.held.document and kept.bytes == done.held.bytes
 
 
 def test_cancelling_a_document_of_the_library_keeps_it(tmp_path: Path) -> None:
