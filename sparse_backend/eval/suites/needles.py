@@ -30,6 +30,20 @@ FAMILIES = (
         "How many barrels may the depot in {place} hold at most?",
     ),
 )
+KEYS = (
+    ("The pass key is {value}.", "What is the pass key?"),
+    (
+        "The engine of the ferry was stamped with number {value}.",
+        "Which number was the engine of the ferry stamped with?",
+    ),
+    ("Dial {value} to ring the night porter.", "What must be dialled to ring the night porter?"),
+    ("The choir's piano was insured for {value} crowns.", "For how many crowns was the choir's piano insured?"),
+    ("The lighthouse log has {value} pages.", "How many pages does the lighthouse log have?"),
+    ("The orchard was planted with {value} pear trees.", "How many pear trees was the orchard planted with?"),
+    ("The bell in the chapel weighs {value} grams.", "How many grams does the bell in the chapel weigh?"),
+    ("The chess club's locker opens with {value}.", "With which number does the chess club's locker open?"),
+    ("The beekeeper counted {value} bees.", "How many bees did the beekeeper count?"),
+)
 LOOK_ALIKES = 3
 VALUES = 4
 
@@ -62,6 +76,27 @@ def passkey(random: Random, tokens: int, depth: float, measure: Measure) -> Case
     woven = weave(clauses(random), [Insert(f"The pass key is {value}.", depth, "key")], tokens, measure, "\n\n")
     asked = Question("What is the pass key?", ((number(value),),), places=(woven.places["key"],))
     return Case("passkey", woven.text, woven.headers, (asked,), depth)
+
+
+def passkeys(random: Random, tokens: int, depth: float, measure: Measure) -> Case:
+    """Nine keys of forms unlike one another, evenly spread, all asked for: one reading of a very long text."""
+    del depth  # the keys stand everywhere
+    values = numbers(random, len(KEYS))
+    inserts = [
+        Insert(text.format(value=value), (index + 0.5) / len(KEYS), text)
+        for index, ((text, _), value) in enumerate(zip(KEYS, values, strict=True))
+    ]
+    woven = weave(clauses(random), inserts, tokens, measure, "\n\n")
+    asked = tuple(
+        Question(
+            question,
+            ((number(value),),),
+            wrong=tuple(number(other) for other in values if other != value),
+            places=(woven.places[text],),
+        )
+        for (text, question), value in zip(KEYS, values, strict=True)
+    )
+    return Case("passkeys", woven.text, woven.headers, asked)
 
 
 def multikey(random: Random, tokens: int, depth: float, measure: Measure) -> Case:

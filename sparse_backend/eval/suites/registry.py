@@ -40,7 +40,13 @@ SUITES = {
     )
 }
 
-BESIDE = {"passkey": Suite("passkey", needles.passkey, True, "a pass key in a long text; not one of “all”")}
+BESIDE = {
+    suite.name: suite
+    for suite in (
+        Suite("passkey", needles.passkey, True, "a pass key in a long text; not one of “all”"),
+        Suite("passkeys", needles.passkeys, False, "nine keys unlike one another in one reading; not one of “all”"),
+    )
+}
 
 
 def chosen(names: list[str]) -> list[Suite]:
