@@ -157,10 +157,7 @@ class HistoryReader:
         made: list[_Text] = []
         start = 0
         while start < len(closed) or not made:
-            ends = range(len(closed), start, -1)
-            texts = (self._text(closed, start, end) for end in ends)
-            fitting = [text for text in texts if len(text.token_ids) <= PACK or len(text.owners) == text.sessions == 1]
-            fitting = fitting or [self._text(closed, start, min(start + 1, len(closed)))]
+            fitting = [self._text(closed, start, end) for end in self._ends(closed, start)]
             kept = (text for text in fitting if self._engine.store.has(self._engine.key(text.token_ids, text.anchors)))
             made.append(next(kept, fitting[0]))
             start += made[-1].sessions
@@ -170,6 +167,15 @@ class HistoryReader:
             return made
         first = sum(text.sessions for text in made[: len(made) - trailing])
         return [*made[: len(made) - trailing], self._text(closed, first, len(closed))]
+
+    def _ends(self, closed: Sequence[_Part], start: int) -> range:
+        """Where a segment from `start` on may end, the furthest first: what PACK holds, but one session at least."""
+        size, end = (0 if start else len(self._prompt.opening)), start
+        while end < len(closed) and size + len(closed[end].encoded.token_ids) <= PACK:
+            size += len(closed[end].encoded.token_ids)
+            end += 1
+        first = min(start + 1, len(closed))
+        return range(max(end, first), first - 1, -1)
 
     def _text(self, closed: Sequence[_Part], start: int, end: int) -> _Text:
         """One segment's text: the sessions [start, end), the system text in front of the first."""

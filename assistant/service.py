@@ -247,9 +247,9 @@ class Service:
 
     def forget_segment(self, key: str) -> None:
         """Deletes saved keys and values from disk and from the memory of every engine."""
-        for engine in self._engines.values() or (self.engine,):
+        for engine in list(self._engines.values()) or (self.engine,):  # others may add one meanwhile
             engine.forget(key)
-        for history in self._histories.values():
+        for history in list(self._histories.values()):
             history.forget(key)
 
     def purge(self, now: datetime) -> Removed:
@@ -267,7 +267,7 @@ class Service:
 
     def _removed(self, removed: Removed) -> Removed:
         for document_id in removed.documents:
-            for served in self._served.values():
+            for served in list(self._served.values()):
                 served.close(document_id)
         remove(removed, self.library, self.holdings, self.forget_segment)
         return removed

@@ -139,6 +139,23 @@ def test_short_sessions_share_a_segment_and_what_was_read_stays(
     assert counts[:4] == [2, 3, 4, 1], "five small segments in a row are read anew as one"
 
 
+def test_no_text_is_put_together_that_is_too_long_to_be_a_segment(
+    house: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Packing many sessions costs their length, not its square."""
+    monkeypatch.setattr(module, "PACK", 200)
+    reader, made = house.histories("support"), []
+    plain = reader._text
+
+    def noted(closed: Any, start: int, end: int) -> Any:
+        made.append(plain(closed, start, end))
+        return made[-1]
+
+    monkeypatch.setattr(reader, "_text", noted)
+    read(house, imported(house.store).conversation.id)
+    assert made and all(len(text.token_ids) <= 200 or text.sessions == 1 for text in made)
+
+
 def test_sessions_of_all_conversations_count_but_not_those_about_documents(house: Service, tmp_path: Path) -> None:
     first = imported(house.store).conversation.id
     other = house.store.create_conversation("ann", "support", "another")
