@@ -14,10 +14,9 @@ from assistant.keys import ensure_local
 from assistant.passwords import Passwords
 from storage import NotFoundError, Store
 from storage.audit import OPERATOR
-from storage.records_people import Invitation, Login, User
+from storage.records_people import RESERVED, Invitation, Login, User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
-_RESERVED = ("operator", "erased")
 
 
 class WrongLoginError(AssistantError):
@@ -176,7 +175,7 @@ def digest(token: str) -> str:
 def user_name(text: str) -> str:
     """A name to log in with, in lower case; raises AssistantError for one that could be mistaken for another."""
     name = text.strip().lower()
-    if not _NAME.fullmatch(name) or name in _RESERVED:
+    if not _NAME.fullmatch(name) or name in RESERVED:
         raise AssistantError(
             "A user name has up to 64 letters a-z, digits and . _ - + @, and begins with one of the first."
         )

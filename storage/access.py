@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from storage.records import LOCAL, ConflictError, NotAllowedError, NotFoundError
+from storage.records_people import RESERVED
 from storage.schema import ConversationRow, DocumentRow, LinkRow
 from storage.schema_people import OrganisationRow, UserRow
 from storage.schema_support import HandOffRow, PromiseRow
@@ -36,6 +37,7 @@ def some_user(session: Session, user: str) -> UserRow:
     row = session.get(UserRow, user)
     if row is not None:
         return row
+    check_free(session, user)
     now = datetime.now(UTC)
     # Another transaction may do the same at this moment, which must not fail either of them.
     local = {"id": LOCAL, "name": "", "undo_days": UNDO_DAYS, "webhook_url": "", "webhook_secret": ""}
@@ -43,6 +45,12 @@ def some_user(session: Session, user: str) -> UserRow:
     person = {"id": user, "organisation_id": LOCAL, "name": user, "role": "member", "zone": "UTC"}
     insert_missing(session, UserRow, **person, created_at=now)
     return session.get_one(UserRow, user)
+
+
+def check_free(session: Session, user: str) -> None:
+    """Raises ConflictError for a name that somebody has, or that stands for nobody in particular."""
+    if user in RESERVED or session.get(UserRow, user) is not None:
+        raise ConflictError(f"The user name “{user}” is taken; choose another one.")
 
 
 def insert_missing(session: Session, table: type[OrganisationRow] | type[UserRow], **values: object) -> None:

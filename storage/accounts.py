@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlalchemy import delete, or_, select
 
-from storage.access import UNDO_DAYS, check_version, known_user, some_user, user_with_role
+from storage.access import UNDO_DAYS, check_free, check_version, known_user, some_user, user_with_role
 from storage.audit import OPERATOR, log
 from storage.records import LOCAL, ConflictError, NotFoundError, StorageError
 from storage.records_people import USER_ROLES, ApiKey, Organisation, User
@@ -104,8 +104,7 @@ class Accounts(Room):
         with self._begin() as session:
             if session.get(OrganisationRow, organisation_id) is None:
                 raise NotFoundError("There is no such organisation.")
-            if session.get(UserRow, user) is not None:
-                raise ConflictError(f"The user name “{user}” is taken; choose another one.")
+            check_free(session, user)
             row = UserRow(
                 id=user,
                 organisation_id=organisation_id,

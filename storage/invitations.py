@@ -6,7 +6,7 @@ from uuid import uuid4
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from storage.access import known_user, user_with_role
+from storage.access import check_free, known_user, user_with_role
 from storage.accounts import check_role, user_value
 from storage.audit import OPERATOR, log
 from storage.records import LOCAL, ConflictError, NotFoundError
@@ -116,6 +116,7 @@ class Invitations(Room):
             return known_user(session, link.user_id, lock=True)
         person = session.get(UserRow, user, with_for_update=True)
         if person is None:
+            check_free(session, user)
             person = UserRow(
                 id=user, organisation_id=link.organisation_id, name=user, role=link.role, zone="UTC", created_at=now
             )

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy import delete, or_, select
 
-from storage.access import known_user
+from storage.access import check_free, known_user
 from storage.accounts import user_value
 from storage.audit import log
 from storage.records import LOCAL, ConflictError, NotAllowedError, NotFoundError
@@ -102,8 +102,7 @@ class Logins(Room):
         with self._begin() as session:
             if session.get(IdentityRow, (issuer, subject)) is not None:
                 raise ConflictError("This identity belongs to an account here already.")
-            if session.get(UserRow, user) is not None:
-                raise ConflictError(f"The user name “{user}” is taken; ask an admin for an invitation.")
+            check_free(session, user)
             person = UserRow(id=user, organisation_id=LOCAL, name=user, role="member", zone="UTC", created_at=now)
             session.add(person)
             session.flush()

@@ -15,14 +15,13 @@ from storage.audit import OPERATOR, log
 from storage.expiry import drop_conversations, drop_documents, expire
 from storage.export import everything_of
 from storage.records import NotFoundError
+from storage.records_people import ERASED
 from storage.records_support import Removed
 from storage.room import Room
 from storage.schema import ConversationRow, DocumentRow, LinkRow, MessageRow, RequestKeyRow
 from storage.schema_logins import InvitationRow
 from storage.schema_people import AuditRow, BotRow, OrganisationRow
 from storage.schema_support import FeedbackRow, HandOffRow, PromiseRow
-
-ERASED = "erased"  # stands where the name of an erased person stood
 
 
 class Privacy(Room):

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 USER_ROLES = ("admin", "agent", "member")
+OPERATOR = "operator"  # whoever runs the program itself
+ERASED = "erased"  # stands where the name of an erased person stood
+RESERVED = (OPERATOR, ERASED)  # no person's name: the first may do everything, the second belongs to several
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,25 @@ def test_whoever_was_never_registered_is_a_member_of_the_local_organisation(stor
     assert (user.organisation, user.role, user.zone, user.has_password) == (LOCAL, "member", "UTC", False)
 
 
+@pytest.mark.parametrize("name", ["operator", "erased"])
+def test_nobody_is_called_like_the_operator_or_like_those_who_are_gone(store: Store, name: str) -> None:
+    """Whoever acts as “operator” may do everything, so no user id may be that word."""
+    store.accounts.create_organisation("", organisation_id=LOCAL)
+    link = {"organisation": LOCAL, "role": "member", "expires_at": NOW + timedelta(days=1)}
+    store.invitations.invite("operator", "token", **link)  # type: ignore[arg-type]
+    for door in (
+        lambda: store.accounts.add_user(LOCAL, name),
+        lambda: store.create_conversation(name, "legal", "t"),
+        lambda: store.accounts.appoint(name, "admin"),
+        lambda: store.logins.admit(name, "https://id.example.org", "1", NOW),
+        lambda: store.invitations.accept("token", NOW, user=name, password_hash="x"),
+    ):
+        with pytest.raises(ConflictError, match="is taken"):
+            door()
+    with pytest.raises(NotFoundError):
+        store.accounts.user(name)
+
+
 def test_users_of_an_organisation(store: Store, acme: Organisation) -> None:
     assert [(user.id, user.role) for user in store.accounts.users("ann")] == [
         ("ann", "admin"),
