@@ -23,13 +23,12 @@ from assistant.profiles import Profile
 from assistant.prompt import Prompt
 from assistant.reading import ReadDocument
 from assistant.scores import markdown, summary
-from assistant.service import chosen_level, chosen_pattern, profile_named
-from assistant.service_options import EMBEDDED, ServiceOptions
+from assistant.service import chosen_level, chosen_pattern, model_source, profile_named
+from assistant.service_options import ServiceOptions
 from assistant.tokenizer import Tokenizer
 from ingest import Document, Encoded, PartCache, encode, load
 from ingest.encode import Offsets
 from sparse_backend import Decoder, Engine, EngineOptions, load_decoder
-from sparse_backend.embedded import NAME, ensure_embedded
 from sparse_backend.eval.chat import Encoding
 from sparse_backend.eval.conditions import conditions
 from sparse_backend.eval.ledger import Ledger, Row
@@ -38,6 +37,7 @@ from sparse_backend.eval.rival import Embedder, Index, MiniLM
 from sparse_backend.eval.settings import TOP
 from sparse_backend.gpu import chosen
 from sparse_backend.loading import parse_dtype
+from sparse_backend.packed import parse_weights
 from sparse_backend.presets import preset
 from sparse_backend.spans import is_span_model
 
@@ -174,6 +174,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     profile = profile_named(options.bot, options.profiles)
     pattern = chosen_pattern(options, profile)
     levels = command.levels or (chosen_level(options, profile),)
+    weights = parse_weights(options.weights)
     for level in levels:
         preset(pattern, level)  # a wrong name must not cost the parsing and the loading of a model
     options.data_dir.mkdir(parents=True, exist_ok=True)
@@ -185,13 +186,14 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
         cache=PartCache(options.data_dir / "parsed"),
         scratch=options.data_dir,
     )
-    folder = str(ensure_embedded(options.data_dir / "models")) if options.model == EMBEDDED else options.model
+    models = options.data_dir / "models"
+    name, folder = model_source(options.model, models)
     if is_span_model(folder):
         raise AssistantError("Extractive models answer by spans and cannot be compared here; choose a decoder.")
     tokenizer = Tokenizer.load(folder)
-    name = NAME if options.model == EMBEDDED else Path(folder).name
-    decoder = load_decoder(name, folder, parse_dtype(options.dtype), options.data_dir / "models" / "fingerprints.json")
-    facts = conditions(decoder, chosen(options.impl)) | {"bot": profile.name, "document": document.name}
+    decoder = load_decoder(name, folder, parse_dtype(options.dtype), models / "fingerprints.json", weights)
+    facts = conditions(decoder, chosen(options.impl)) | {"weights": weights.value}
+    facts |= {"bot": profile.name, "document": document.name}
     identity = {
         "model": decoder.fingerprint,
         "document": document.text,
@@ -202,7 +204,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     }
     ledger = Ledger.open(command.out or options.data_dir / "eval", identity, facts, command.run)
     with tempfile.TemporaryDirectory(prefix="unabridged-eval-") as scratch:
-        known = calibration_of(decoder.fingerprint, options.data_dir / "models")
+        known = calibration_of(decoder.fingerprint, models)
         exam = Examination(document, decoder, tokenizer, profile, Path(scratch) / "segments", options.impl, known)
         facts["tokens"] = exam.tokens
         if DENSE in command.rivals:

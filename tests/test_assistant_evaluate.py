@@ -138,6 +138,16 @@ def test_a_run_is_written_down_and_goes_on(tmp_path: Path, monkeypatch: pytest.M
     assert "| retrieval (n = 2) |" in (tmp_path / "out" / "r" / "report.md").read_text()
 
 
+def test_the_weights_asked_for_are_the_weights_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = replace(fakes.PROFILE, max_new_tokens=1)
+    monkeypatch.setattr(module, "profile_named", lambda *_: short)
+    found = evaluate(command(tmp_path, rivals=()), replace(options(tmp_path), weights="int8"))
+    exact = evaluate(command(tmp_path, rivals=(), run="exact"), options(tmp_path))
+    assert (found["weights"], exact["weights"]) == ("int8", "exact")
+    with pytest.raises(BackendError, match="int3"):
+        evaluate(command(tmp_path, rivals=()), replace(options(tmp_path), weights="int3"))
+
+
 def test_wrong_levels_are_refused_before_anything_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="There is no level “superb”"):
         evaluate(command(tmp_path, levels=("superb",)), options(tmp_path))
