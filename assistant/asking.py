@@ -43,8 +43,7 @@ def ask(command: AskCommand, options: ServiceOptions) -> None:
     if not command.question.strip():
         raise EmptyQuestionError("The question is empty; type what you want to know after -q.")
     profile = profile_named(options.bot, options.profiles)
-    if not command.paths:
-        _check(command, options, profile)
+    _check(command, options, profile)
     held = _parsed(command, options)
     try:
         service = Service(options)
@@ -52,18 +51,22 @@ def ask(command: AskCommand, options: ServiceOptions) -> None:
         if held and held.new:
             Library(options.data_dir / "documents", options.limits).delete(held.id)
         raise
-    conversation, document = _open(service, command, held)
-    _answer(service, command, conversation, document, start)
+    try:
+        conversation, document = _open(service, command, held)
+        _answer(service, command, conversation, document, start)
+    finally:
+        service.close()
 
 
 def _check(command: AskCommand, options: ServiceOptions, profile: Profile) -> None:
     """A wrong wish must not cost the loading of a model."""
-    if command.conversation is None and not reads_history(profile):
+    if command.conversation is None and not command.paths and not reads_history(profile):
         raise AssistantError("There is nothing to read; give a file, or --conversation with one about a document.")
     if command.conversation is not None:
         store = Store.open(options.where)
         try:
-            store.conversation(command.user, command.conversation)
+            if store.conversation(command.user, command.conversation).deleted:
+                raise AssistantError("This conversation was deleted; bring it back with “history restore” first.")
         finally:
             store.close()
 

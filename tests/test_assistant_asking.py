@@ -92,6 +92,20 @@ def test_what_cannot_be_asked_is_refused_before_a_model_is_loaded(
     assert not (tmp_path / "segments").exists()
 
 
+def test_a_file_for_a_conversation_that_is_not_there_is_not_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, data = str(contract(tmp_path / "in")), tmp_path / "data"
+    wrong = ("ask", path, "-q", "What?", "--conversation")
+    assert "no such conversation" in refused(capsys, data, *wrong, "0" * 32)
+    store = Store.open(data)
+    talk = store.create_conversation("me", "support", "gone").id
+    store.delete_conversation("me", talk)
+    store.close()
+    assert "was deleted" in refused(capsys, data, *wrong, talk)
+    assert not (data / "documents").exists() and not (data / "segments").exists()
+
+
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
     """A folder with a bot of a team's own, which wants another pattern and level."""
