@@ -17,7 +17,7 @@ from assistant.bot import Bot, Finished
 from assistant.calibration import Calibration, calibration_of, general
 from assistant.citations import Citer, says_not_stated
 from assistant.errors import AssistantError
-from assistant.library import Held
+from assistant.library import Held, parsed
 from assistant.passages import LiteralIndex
 from assistant.profiles import Profile
 from assistant.prompt import Prompt
@@ -26,7 +26,7 @@ from assistant.scores import markdown, summary
 from assistant.service import chosen_level, chosen_pattern, model_source, profile_named
 from assistant.service_options import ServiceOptions
 from assistant.tokenizer import Tokenizer
-from ingest import Document, Encoded, PartCache, encode, load
+from ingest import Document, Encoded, encode
 from ingest.encode import Offsets
 from sparse_backend import Decoder, Engine, EngineOptions, load_decoder
 from sparse_backend.eval.chat import Encoding
@@ -177,15 +177,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     weights = parse_weights(options.weights)
     for level in levels:
         preset(pattern, level)  # a wrong name must not cost the parsing and the loading of a model
-    options.data_dir.mkdir(parents=True, exist_ok=True)
-    document = load(
-        command.paths,
-        limits=options.limits,
-        password=command.password,
-        ocr=command.ocr,
-        cache=PartCache(options.data_dir / "parsed"),
-        scratch=options.data_dir,
-    )
+    document = parsed(command.paths, options.data_dir, options.limits, password=command.password, ocr=command.ocr)
     models = options.data_dir / "models"
     name, folder = model_source(options.model, models)
     if is_span_model(folder):

@@ -145,6 +145,21 @@ class Library:
             shutil.rmtree(partial, ignore_errors=True)
 
 
+def parsed(
+    paths: Sequence[Path | str],
+    data: Path,
+    limits: Limits,
+    *,
+    password: str | None = None,
+    ocr: bool = False,
+    progress: ParseProgress | None = None,
+) -> Document:
+    """A document that is not kept; only the parsed parts of trees stay in the cache of the folder `data`."""
+    data.mkdir(parents=True, exist_ok=True)
+    cache = PartCache(data / "parsed")
+    return load(paths, limits=limits, password=password, ocr=ocr, cache=cache, scratch=data, progress=progress)
+
+
 def _identity(paths: Sequence[Path | str], limits: Limits, *, ocr: bool) -> tuple[str | None, int]:
     """Hash over names and bytes of plain files, and their size; (None, 0) where only parsing can tell."""
     digest, size = hashlib.sha256(f"library={_VERSION},ocr={ocr}\0".encode()), 0

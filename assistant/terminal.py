@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assistant.library import parsed
 from assistant.lint import findings
 from assistant.listing import cost_sentence, listing, outline
 from assistant.reading import ReadState
 from assistant.service import chosen_level, chosen_pattern, model_source, profile_named
 from assistant.service_options import ServiceOptions
 from assistant.tokenizer import Tokenizer
-from ingest import Encoded, PartCache, encode, load
+from ingest import Encoded, encode
 from sparse_backend import BackendError
 from sparse_backend.estimate import estimate
 from sparse_backend.loading import parse_dtype
@@ -35,16 +36,14 @@ class ReadCommand:
 
 def read(command: ReadCommand, options: ServiceOptions) -> None:
     """Parses and prints; nothing is kept but the cache of parsed files. Raises IngestError and BackendError."""
-    options.data_dir.mkdir(parents=True, exist_ok=True)
     watched = sys.stderr.isatty()
     try:
-        document = load(
+        document = parsed(
             command.paths,
-            limits=options.limits,
+            options.data_dir,
+            options.limits,
             password=command.password,
             ocr=command.ocr,
-            cache=PartCache(options.data_dir / "parsed"),
-            scratch=options.data_dir,
             progress=show_parsing if watched else None,
         )
     finally:

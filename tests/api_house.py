@@ -22,8 +22,7 @@ from assistant.service_options import ServiceOptions
 from assistant.web.api.app import build_api
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
-from sparse_backend import Engine
-from tests.fakes import CONTRACT, ScriptedEngine, decoder, model_folder
+from tests.fakes import CONTRACT, ScriptedEngine, decoder, model_folder, scripted
 
 ANSWER = "The yearly fee is $120,000."
 LOCAL = "http://127.0.0.1"
@@ -49,9 +48,7 @@ class House:
 
     @property
     def engine(self) -> ScriptedEngine:
-        assert isinstance(self.service.engine, Engine)
-        assert isinstance(self.service.engine, ScriptedEngine)
-        return self.service.engine
+        return scripted(self.service.engine)
 
     @property
     def state(self) -> ApiState:

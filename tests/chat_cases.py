@@ -11,7 +11,7 @@ from assistant.service import Service
 from assistant.web.desk import Desk
 from assistant.web.view import View
 from tests.api_house import ANSWER, service_in
-from tests.fakes import CONTRACT, ScriptedEngine, contract
+from tests.fakes import CONTRACT, ScriptedEngine, contract, scripted
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +24,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.fixture
 def engine(house: Service) -> ScriptedEngine:
-    assert isinstance(house.engine, ScriptedEngine)
-    house.engine.says, house.engine.hold = ANSWER, None
-    return house.engine
+    engine = scripted(house.engine)
+    engine.says, engine.hold = ANSWER, None
+    return engine
 
 
 @pytest.fixture

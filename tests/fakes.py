@@ -260,6 +260,12 @@ class ScriptedEngine(Engine):
         return Answer(tuple(ids[:said]), finish, total, len(context), 0.01, 0.02, looked)  # type: ignore[arg-type]
 
 
+def scripted(engine: object) -> ScriptedEngine:
+    """The engine of a service that was made with a scripted one."""
+    assert isinstance(engine, ScriptedEngine)
+    return engine
+
+
 class ScriptedBot(Bot):
     """Yields the given answer word by word. `before` is called with each word: it may wait, raise or look around."""
 

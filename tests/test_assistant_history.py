@@ -22,7 +22,7 @@ from assistant.service import Service
 from assistant.sessions import said_in, session_label
 from assistant.web.desk import Desk
 from storage import AnswerRecord, NotFoundError, Store
-from tests.fakes import ScriptedEngine, contract, tokenizer
+from tests.fakes import ScriptedEngine, contract, scripted, tokenizer
 from tests.history_house import SESSIONS, imported, service
 
 
@@ -35,8 +35,7 @@ def house(tmp_path: Path) -> Iterator[Service]:
 
 @pytest.fixture
 def engine(house: Service) -> ScriptedEngine:
-    assert isinstance(house.engine, ScriptedEngine)
-    return house.engine
+    return scripted(house.engine)
 
 
 def read(house: Service, talk: str, user: str = "ann") -> ReadDocument:

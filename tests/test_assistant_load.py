@@ -17,7 +17,7 @@ from assistant.web.load import agreement, main
 from assistant.web.load_client import Client, Plan, Tally
 from assistant.web.server import Server, running
 from tests.api_house import ANSWER, service_in
-from tests.fakes import ScriptedEngine
+from tests.fakes import scripted
 from tests.ports import free_port
 
 PLAN = Plan("legal", ("What is paid?",), "a.txt", agreement(4).encode(), turns=2, max_tokens=16, pause_s=1)
@@ -48,8 +48,7 @@ def test_what_was_heard_is_compared_with_what_is_stored(
     tmp_path: Path, tamper: Callable[[Service], None], wrong: dict[str, int]
 ) -> None:
     service, port, tally = service_in(tmp_path), free_port(), Tally()
-    assert isinstance(service.engine, ScriptedEngine)
-    service.engine.says = ANSWER
+    scripted(service.engine).says = ANSWER
 
     async def load() -> None:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:

@@ -22,10 +22,9 @@ from assistant.web.api.app import build_api
 from assistant.web.api.mcp_mount import mount_mcp
 from assistant.web.api.options import ApiOptions
 from assistant.web.server import Server, running
-from sparse_backend import Engine
 from storage import Store
 from tests.api_house import ANSWER, service_in
-from tests.fakes import CONTRACT, ScriptedEngine
+from tests.fakes import CONTRACT, scripted
 from tests.ports import free_port
 
 TOOLS = {"read", "ask", "search", "list_documents", "list_conversations"}
@@ -47,8 +46,7 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     service = service_in(tmp_path_factory.mktemp("mcp"))
-    assert isinstance(service.engine, Engine) and isinstance(service.engine, ScriptedEngine)
-    service.engine.says = ANSWER
+    scripted(service.engine).says = ANSWER
     keys = {}
     for name in ("ann", "bob"):
         organisation = service.store.accounts.create_organisation(name)

@@ -17,10 +17,9 @@ from assistant.service import Service
 from assistant.web.proof_desk import ProofDesk
 from assistant.web.source_view import TEXT, Spot
 from assistant.web.view import View
-from sparse_backend import Engine
 from storage import Message
 from tests.api_house import service_in
-from tests.fakes import ScriptedEngine
+from tests.fakes import scripted
 from tests.ingest_pdf_cases import drawn, write
 
 ANSWER = 'It says "The Client pays a yearly fee of $120,000".'
@@ -35,9 +34,7 @@ def deed(canvas: Canvas) -> None:
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service = service_in(tmp_path_factory.mktemp("data"))
-    assert isinstance(service.engine, Engine)
-    assert isinstance(service.engine, ScriptedEngine)
-    service.engine.says = ANSWER
+    scripted(service.engine).says = ANSWER
     yield service
     service.store.close()
 
@@ -96,9 +93,7 @@ def test_an_answer_opens_on_the_page_with_its_box(desk: ProofDesk, house: Servic
 def test_where_the_model_looked_survives_a_restart(desk: ProofDesk, house: Service, ann: str, pdf: Path) -> None:
     document = read(house, pdf)
     start = document.prefix.start + document.encoded.token_at(document.held.document.sections[1].start)
-    engine = house.engine
-    assert isinstance(engine, Engine)
-    assert isinstance(engine, ScriptedEngine)
+    engine = scripted(house.engine)
     engine.looks_at = (start, len(document.read.segment) - 2)
     try:
         talk, answer = asked(house, ann, document)

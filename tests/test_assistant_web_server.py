@@ -22,7 +22,7 @@ from assistant.web.server import Server, ServerOptions, refuse_taken, running
 from storage import Store
 from tests.api_house import ANSWER, LOCAL, house_in, question_body, service_in
 from tests.conftest import HOUSE
-from tests.fakes import CONTRACT, ScriptedEngine
+from tests.fakes import CONTRACT, scripted
 from tests.ports import free_port
 
 KILLED = """
@@ -85,8 +85,7 @@ def ask(base: str, client: httpx.Client) -> tuple[httpx.Response, str]:
 def test_an_answer_that_takes_too_long_is_stopped_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "DRAIN_S", 0.1)
     service = service_in(tmp_path)
-    engine = service.engine
-    assert isinstance(engine, ScriptedEngine)
+    engine = scripted(service.engine)
     engine.says, engine.hold = ANSWER, threading.Event()
     server = Server(build_api(service, ApiOptions(open_user="me")), "127.0.0.1", free_port())
     with running(server), httpx.Client(base_url=f"{LOCAL}:{server.config.port}", timeout=20) as client:

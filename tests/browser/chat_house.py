@@ -18,10 +18,9 @@ from assistant.service import Service
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.people import People
 from assistant.web.server import Server, application, running
-from sparse_backend import Engine
 from tests.api_house import ANSWER, service_in
 from tests.conftest import CHROMIUM
-from tests.fakes import CONTRACT, ScriptedEngine
+from tests.fakes import CONTRACT, ScriptedEngine, scripted
 from tests.ports import free_port
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
@@ -46,9 +45,7 @@ class Chat:
 
     @property
     def engine(self) -> ScriptedEngine:
-        assert isinstance(self.service.engine, Engine)
-        assert isinstance(self.service.engine, ScriptedEngine)
-        return self.service.engine
+        return scripted(self.service.engine)
 
     @property
     def question(self) -> Locator:

@@ -20,7 +20,7 @@ from assistant.web.server import Server, application, running
 from tests.api_house import ANSWER, LOCAL, service_in
 from tests.browser.test_page import FLAGS
 from tests.conftest import CHROMIUM
-from tests.fakes import CONTRACT, ScriptedEngine
+from tests.fakes import CONTRACT, scripted
 from tests.ports import free_port
 
 pytestmark = pytest.mark.browser
@@ -54,8 +54,7 @@ class Site:
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[Site]:
     service = service_in(tmp_path)
-    assert isinstance(service.engine, ScriptedEngine)
-    service.engine.says = ANSWER
+    scripted(service.engine).says = ANSWER
 
     async def built() -> FastAPI:
         return application(service, ApiOptions())
