@@ -272,6 +272,7 @@ def service_options(options: argparse.Namespace) -> Any:
     from assistant.service_options import ServiceOptions
 
     settings = settings_of(options)
+    alone = options.command != "serve" or not settings.accounts
     of_history = options.command == "history" and settings.source("bot") == "default"
     return ServiceOptions(
         data_dir=settings.data_dir,
@@ -289,6 +290,7 @@ def service_options(options: argparse.Namespace) -> Any:
         limits=settings.limits(),
         second_look=settings.second_look if options.command == "serve" else 0.0,
         thresholds=settings.thresholds(),
+        private_hosts=alone if settings.private_git is None else settings.private_git,
     )
 
 

@@ -44,9 +44,11 @@ class Held:
 class Library:
     """Documents under `root`. Safe for several processes: folders are only ever added whole or removed."""
 
-    def __init__(self, root: Path, limits: Limits) -> None:
+    def __init__(self, root: Path, limits: Limits, *, private_hosts: bool = True) -> None:
+        """`private_hosts`: whether a git URL may lead into this machine's own network."""
         self._root = root
         self._limits = limits
+        self._private_hosts = private_hosts
         self._parts = PartCache(root.parent / "parsed")
 
     def add(
@@ -76,6 +78,7 @@ class Library:
             ocr=ocr,
             cache=self._parts,
             scratch=self._root,
+            private_hosts=self._private_hosts,
         )
         if identity is None:  # a folder: what was read out of it is what counts
             identity, size = document.content_hash, len(document.text.encode())

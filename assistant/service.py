@@ -75,7 +75,7 @@ class Service:
             self._costs = Costs(folder, dtype, impl.device)
             self.calibration = calibration_of(decoder.fingerprint, data / "models")
             self.engine = self._engine_for(self.profile)
-        self.library = Library(data / "documents", options.limits)
+        self.library = Library(data / "documents", options.limits, private_hosts=options.private_hosts)
         self.holdings = Holdings(data / "holdings")
         self.observers = Observers()
         self.observers.add(ReadingLog(self.store))

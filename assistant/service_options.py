@@ -21,6 +21,7 @@ class ServiceOptions:
     `chosen_level`. `profiles`: a folder of a team's own bots. `kv`: exact, int8 or int4, how keys and values are kept;
     a `passphrase` seals them on disk. `database`: a PostgreSQL URL in place of SQLite in the folder. `second_look`: the
     share of answers, 0 to 1, that idle moments compare with dense attention. `thresholds`: from where signals warn.
+    `private_hosts`: whether the git addresses that users give may lead into this machine's own network.
     """
 
     data_dir: Path
@@ -38,6 +39,7 @@ class ServiceOptions:
     database: str = field(default="", repr=False)
     second_look: float = 0.0
     thresholds: Thresholds = field(default_factory=Thresholds)
+    private_hosts: bool = True
 
     def __post_init__(self) -> None:
         if not 0 <= self.second_look <= 1:

@@ -67,6 +67,9 @@ class Settings(BaseSettings):
     oidc_client_secret: SecretStr = Field(SecretStr(""), description="Its secret there.")
     oidc_members: bool = Field(False, description="Whom the issuer knows becomes a member without an invitation.")
     oidc_name: str = Field("single sign-on", description="What the button on the login page says.")
+    private_git: bool | None = Field(
+        None, description="Git addresses inside this network may be read; empty: only where nobody needs a login."
+    )
     webhook_networks: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Private networks that webhooks may go to, separated by commas."
     )

@@ -67,6 +67,7 @@ class Settings:
     ocr: bool = False
     cancel: Cancel | None = None
     cache: PartCache | None = None
+    private_hosts: bool = True
 
 
 @dataclass(frozen=True, slots=True)

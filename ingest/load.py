@@ -32,14 +32,16 @@ def load(
     ocr: bool = False,
     cache: PartCache | None = None,
     scratch: Path | None = None,
+    private_hosts: bool = True,
 ) -> Document:
     """Reads files, folders, archives and git URLs (str), in the given order, into one Document.
 
     `progress(path, done, total)`: pages of a file that is alone, otherwise files. `scratch` is where a git URL is
-    cloned to for the time of the call (default: the system's folder for temporary files). Raises an IngestError for
-    something that was named; a bad file inside a folder or an archive is listed in `report.unread` instead.
+    cloned to for the time of the call (default: the system's folder for temporary files). `private_hosts`: whether it
+    may lead into this machine's own network. Raises an IngestError for something that was named; a bad file inside a
+    folder or an archive is listed in `report.unread` instead.
     """
-    settings = Settings(limits, password, ocr, cancel, cache)
+    settings = Settings(limits, password, ocr, cancel, cache, private_hosts)
     with Files(settings) as files:
         reader = _Reader(settings, files, progress, alone=len(paths) == 1)
         for path, shown in _display_names(paths):
@@ -74,7 +76,8 @@ class _Reader:
     def _clone(self, url: str, shown: str, scratch: Path | None) -> None:
         with tempfile.TemporaryDirectory(prefix="unabridged-", dir=scratch, ignore_cleanup_errors=True) as temporary:
             target = Path(temporary) / "tree"
-            cloned = clone(url, target, limits=self._settings.limits, cancel=self._settings.cancel)
+            own = self._settings
+            cloned = clone(url, target, limits=own.limits, cancel=own.cancel, allow_private=own.private_hosts)
             if self._alone:
                 self.name = f"{shown} at {cloned.commit[:12]}"
             folder = Folder(target, shown, self._settings.limits)

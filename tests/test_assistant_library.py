@@ -16,6 +16,7 @@ import pytest
 from assistant import library as module
 from assistant.library import Library, LibraryFullError
 from ingest import IngestError, Limits
+from ingest.document import CloneError
 from tests.fakes import CONTRACT, contract
 
 
@@ -92,6 +93,16 @@ def test_a_folder_read_again_is_the_same_document_and_not_new(library: Library, 
     first, second = library.add([tmp_path / "folder"]), library.add([tmp_path / "folder"])
     assert first.id == second.id
     assert first.new and not second.new, "a reading that is cancelled would delete it"
+
+
+def test_a_git_address_leads_into_the_own_network_only_where_that_is_allowed(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(CloneError, match="inside a private network"):
+        Library(root, Limits(), private_hosts=False).add(["https://127.0.0.1:9/owner/name"])
+    with pytest.raises(CloneError, match=r"does not answer|gave up|no git repository"):
+        Library(root, Limits()).add(["https://127.0.0.1:9/owner/name"])
+    assert not [path for path in root.rglob("*") if path.is_file()]
 
 
 def test_a_deleted_document_is_gone(library: Library, root: Path, tmp_path: Path) -> None:

@@ -124,6 +124,24 @@ def test_doctor_shows_every_setting_with_its_source_and_no_secret(monkeypatch: p
     assert table["setting webhook_networks"] == "10.0.0.0/8, 192.168.0.0/16 (environment)"
 
 
+@pytest.mark.parametrize(
+    ("words", "private_git", "allowed"),
+    [
+        (("serve",), None, True),
+        (("serve", "--accounts"), None, False),
+        (("serve", "--accounts"), "true", True),
+        (("serve",), "false", False),
+        (("read", "x"), None, True),
+    ],
+)
+def test_whoever_logs_in_reaches_no_git_host_inside_unless_that_is_set(
+    monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], private_git: str | None, allowed: bool
+) -> None:
+    if private_git:
+        monkeypatch.setenv("UNABRIDGED_PRIVATE_GIT", private_git)
+    assert app.service_options(parse(words)).private_hosts is allowed
+
+
 def test_the_documented_settings_are_the_real_ones() -> None:
     assert Settings.markdown() in (HOUSE / "docs" / "operations.md").read_text("utf-8")
     for name in Limits.__slots__:
