@@ -50,9 +50,23 @@ def test_only_the_web_package_knows_gradio(path: Path) -> None:
         assert "gradio" not in imported(path)
 
 
-@pytest.mark.parametrize("path", sources(), ids=lambda path: str(path.relative_to(HOUSE)))
+def suites() -> list[Path]:
+    """The tests; the sources that some of them read are inputs, not ours."""
+    return [path for path in sorted((HOUSE / "tests").rglob("*.py")) if "fixtures" not in path.parts]
+
+
+@pytest.mark.parametrize(
+    "path", [HOUSE / "app.py", *sources(), *suites()], ids=lambda path: str(path.relative_to(HOUSE))
+)
 def test_files_stay_readable_in_one_sitting(path: Path) -> None:
     assert len(path.read_text("utf-8").splitlines()) <= CEILING
+
+
+@pytest.mark.parametrize("path", suites(), ids=lambda path: str(path.relative_to(HOUSE)))
+def test_no_test_file_imports_another(path: Path) -> None:
+    """What several share has a home of its own, which runs no test."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        assert not (isinstance(node, ast.ImportFrom) and re.match(r"tests\..*\btest_", node.module or "")), node.lineno
 
 
 def test_only_the_app_and_its_settings_read_the_environment() -> None:

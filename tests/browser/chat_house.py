@@ -19,11 +19,11 @@ from assistant.web.api.options import ApiOptions
 from assistant.web.api.people import People
 from assistant.web.server import Server, application, running
 from tests.api_house import ANSWER, service_in
+from tests.browser.chromium import FLAGS
 from tests.conftest import CHROMIUM
 from tests.fakes import CONTRACT, ScriptedEngine, scripted
 from tests.ports import free_port
 
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 WIDE: ViewportSize
 PHONE: ViewportSize
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}

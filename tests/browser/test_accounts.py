@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from fastapi import FastAPI
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
@@ -18,7 +17,7 @@ from assistant.entrance import Entrance
 from assistant.web.api.options import ApiOptions
 from assistant.web.server import Server, application, running
 from tests.api_house import ANSWER, LOCAL, service_in
-from tests.browser.test_page import FLAGS
+from tests.browser.chromium import FLAGS, faults
 from tests.conftest import CHROMIUM
 from tests.fakes import CONTRACT, scripted
 from tests.ports import free_port
@@ -66,12 +65,6 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(f"{LOCAL}:{port}", app.state.api.entrance, browser)
         browser.close()
     service.store.close()
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core calls serious on this page."""
-    found = Axe().run(page).response["violations"]
-    return [f"{each['id']}: {each['help']}" for each in found if each["impact"] in ("serious", "critical")]
 
 
 def shot(page: Page, name: str) -> None:

@@ -6,24 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, expect
 
 from tests.browser.chat_house import PHONE, WIDE, Chat, browser, chat, contract_file, house
+from tests.browser.chromium import faults
 
 __all__ = ["browser", "chat", "contract_file", "house"]  # fixtures
 pytestmark = pytest.mark.browser
 QUOTED = "The yearly fee is fixed.\n\n> The Client pays Acme Robotics Inc. a yearly fee of $120,000."
-
-
-def faults(page: Page) -> list[str]:
-    """What axe-core calls serious or critical, with the first element of each."""
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{each['id']}: {each['help']}: {each['nodes'][0]['html'][:300]} {each['nodes'][0].get('failureSummary')}"
-        for each in found
-        if each["impact"] in ("serious", "critical")
-    ]
 
 
 def shot(page: Page, name: str) -> None:

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.browser.chromium import FLAGS
 from tests.browser.desk_house import AGENT, CUSTOMER, Served, served
 from tests.conftest import CHROMIUM
 
 pytestmark = pytest.mark.browser
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 SLOW = 30_000  # milliseconds on a loaded machine
 
 

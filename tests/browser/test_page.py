@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.browser.chromium import FLAGS
 from tests.conftest import CHROMIUM, HOUSE
 from tests.ports import free_port
 from tests.whole import contract, data
@@ -22,7 +23,6 @@ from tests.whole import contract, data
 __all__ = ["contract", "data"]  # fixtures
 
 pytestmark = [pytest.mark.browser, pytest.mark.model]
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 SLOW = 120_000  # milliseconds: reading and answering on a loaded machine
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Locator, expect
 from reportlab.pdfgen.canvas import Canvas
 
 from tests.browser.chat_house import PHONE, Chat, browser, chat, house
-from tests.browser.test_chat_looks import faults
+from tests.browser.chromium import faults
 from tests.fakes import CONTRACT, contract
 from tests.ingest_pdf_cases import drawn, write
 
