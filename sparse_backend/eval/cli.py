@@ -1,10 +1,10 @@
 """Measures answers: `python -m sparse_backend.eval [faithfulness|ablation|evidence|budgets] SUITE… [flags]`.
 
 SUITE: needle, multikey, multivalue, variables, words, qa, code, history, absent, or all of these; passkey, passkeys.
-Without a command the suites are asked under each --level and beside each --rival. `faithfulness` compares
-distributions and layers with dense attention; `ablation` runs the list of repairs; `evidence` finds the heads that look
-at the proof; `budgets` tries a window for each head. A run goes on where it stopped when it is started again with the
-same flags. The last line of stdout is one JSON object.
+Without a command the suites are asked under each --level and beside each --rival. `faithfulness` compares distributions
+and layers with dense attention; `ablation` runs the list of repairs; `evidence` finds the heads that look at the proof;
+`budgets` tries a window for each head. A run goes on where it stopped when it is started again with the same flags. The
+last line of stdout is one JSON object.
 """
 
 from __future__ import annotations
