@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -144,6 +144,31 @@ def test_a_text_over_the_limit_is_refused_whole(desk: Desk, house: Service, ann:
         desk.readings.start(ann, "legal", [path], "long.txt", path.parent)
         last = list(desk.watch(ann))[-1].readings or ""
     assert "nothing was cut off" in last and "choose a model" in last and not house.store.documents(ann)
+
+
+def test_pasted_text_may_have_any_title_but_only_text_that_can_be_kept(desk: Desk, house: Service, ann: str) -> None:
+    title = "\U0001d49c" * 200  # letters of four bytes
+    assert "is read" in (list(desk.paste(ann, "legal", title, "The fee is $9."))[-1].readings or "")
+    (view,) = desk.paste(ann, "legal", "Half a letter", "The fee is \ud83d.")
+    assert "not valid Unicode" in (view.status or "")
+    rooms = house.options.data_dir / "uploads-of-page"
+    until(lambda: not list(rooms.glob("paste-*")))
+
+
+def test_uploads_of_others_may_end_while_old_ones_are_looked_for(
+    desk: Desk, ann: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Their folders go at any moment."""
+    iterdir = Path.iterdir
+
+    def listed(folder: Path) -> Iterator[Path]:
+        yield folder / "just-gone"
+        yield from iterdir(folder)
+
+    desk._scratch.mkdir(parents=True, exist_ok=True)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "iterdir", listed)
+        desk._sweep()
 
 
 def test_pasted_text_becomes_a_document_and_addresses_are_checked(desk: Desk, house: Service, ann: str) -> None:

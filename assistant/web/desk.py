@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -141,5 +142,6 @@ class Desk(QuestionDesk):
     def _sweep(self) -> None:
         """Deletes what a killed server left of uploads."""
         for each in self._scratch.iterdir() if self._scratch.exists() else ():
-            if datetime.now(UTC) - datetime.fromtimestamp(each.stat().st_mtime, UTC) > STALE:
-                discard(each)
+            with suppress(FileNotFoundError):  # a reading that ends just now deletes its own
+                if datetime.now(UTC) - datetime.fromtimestamp(each.stat().st_mtime, UTC) > STALE:
+                    discard(each)

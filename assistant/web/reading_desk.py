@@ -184,13 +184,17 @@ def receipt_of(document: ReadDocument) -> tuple[str, tuple[tuple[str, str], ...]
 
 def paste(folder: Path, title: str, text: str, most: int) -> Path:
     """Pasted text as a file in `folder`. Raises IngestError where there is none or more than `most` bytes."""
-    content = text.encode()
+    try:
+        content = text.encode()
+    except UnicodeEncodeError as error:
+        raise IngestError("The text holds characters that are not valid Unicode; remove them.") from error
     if not text.strip():
         raise IngestError("There is no text; paste it into the box.")
     if len(content) > most:
         raise IngestError(f"The text has {len(content):,} bytes, more than the {most:,} allowed; read less of it.")
     words = "".join(letter if letter.isalnum() or letter in " -_" else " " for letter in title)
-    path = folder / f"{' '.join(words.split())[:80] or 'Pasted text'}.txt"
+    name = " ".join(words.split())[:80].encode()[:200].decode(errors="ignore")  # letters may have four bytes
+    path = folder / f"{name or 'Pasted text'}.txt"
     path.write_bytes(content)
     return path
 
