@@ -10,7 +10,6 @@ from assistant.checked import Checked, Place, merged
 from assistant.code_names import Named, names_in
 from assistant.code_tree import SEPARATORS, Symbol, Tree
 from assistant.code_uses import uses_asked_for
-from storage import CitationRecord
 
 MAX_PLACES = 8  # definitions and lines cited beside one answer
 MAX_SAME = 3  # a name with more definitions than this points nowhere in particular
@@ -95,11 +94,6 @@ class CodeCheck:
     def _line(self, path: str, line: int) -> Place:
         start, end = self._tree.line_range(path, line)
         return Place(start, max(end, start + 1), "symbol")
-
-
-def code_place(citation: CitationRecord) -> str:
-    """A citation as programmers write it: "assistant/bot.py:64"."""
-    return f"{citation.path}:{citation.line}" if citation.line else citation.path
 
 
 def _definition(symbol: Symbol) -> Place:

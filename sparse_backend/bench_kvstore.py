@@ -76,12 +76,6 @@ def loading(segment: Segment, rounds: int, folder: Path, say: Say, device: str =
     return rows
 
 
-def random_segment(shape: KVShape, n: int) -> Segment:
-    """n tokens of normally distributed keys and values, for sizes that no model here has."""
-    keys = torch.randn(shape.layers, shape.kv_heads, n, shape.head_dim, dtype=shape.dtype)
-    return Segment("random", tuple(range(n)), (), keys, keys.flip(2))
-
-
 def ideal_mb(shape: KVShape, n: int) -> dict[str, float]:
     """Megabytes of keys and values, per form."""
     return {form.value: round(packed_bytes(shape, n, form) / 1e6, 1) for form in KVFormat}

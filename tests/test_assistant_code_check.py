@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from assistant.code_check import CodeCheck, code_place
+from assistant.code_check import CodeCheck
 from assistant.code_names import names_in
 from assistant.code_tree import Tree
 from assistant.code_uses import find_uses
 from ingest import Document
-from storage import CitationRecord
 from tests.assistant_code_cases import shop
 from tests.fakes import lines
 
@@ -113,11 +112,6 @@ def test_a_place_that_agrees_with_its_symbol_proves_it(check: CodeCheck, deed: D
 def test_a_wrong_line_is_answered_with_the_right_one(check: CodeCheck) -> None:
     found = check.names("`load` is at src/shop/cart.py:2.")
     assert not found.located and found.facts == ("`load` is defined at src/shop/cart.py:20.",)
-
-
-def test_places_are_written_as_programmers_do() -> None:
-    record = CitationRecord(1, "a/b.py", None, None, 7, "f", "x", 0, 1, True, "symbol", 1.0)
-    assert code_place(record) == "a/b.py:7"
 
 
 # -- callers and importers -----------------------------------------------------------

@@ -20,7 +20,6 @@ from ingest.text import normalise
 
 UNKNOWN_SHARE = 0.2  # of the characters of a page: more without a meaning is worth a warning
 UNKNOWN = "its fonts do not tell which characters they show: part of its text is unreadable"
-NO_TEXT = "no text layer (a scan?)"
 
 
 class PageReader:
