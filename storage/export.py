@@ -11,14 +11,14 @@ from storage import ledger
 from storage.accounts import key_value, user_value
 from storage.audit import entry_value
 from storage.hand_offs import hand_off_value
-from storage.logins import login_value
+from storage.logins import identity_value, login_value
 from storage.outbox import delivery_value
 from storage.promises import promise_value
 from storage.records import Branch, Passage
 from storage.records_support import Feedback
 from storage.rows import conversation_value, document_value, message_value, session_value
 from storage.schema import BranchRow, ConversationRow, DocumentRow, MessageRow, PassageRow, SessionRow
-from storage.schema_logins import LoginRow
+from storage.schema_logins import IdentityRow, LoginRow
 from storage.schema_people import ApiKeyRow, AuditRow, UserRow
 from storage.schema_signals import SecondLookRow
 from storage.schema_support import DeliveryRow, FeedbackRow, HandOffRow, PromiseRow
@@ -47,6 +47,8 @@ def everything_of(session: Session, person: UserRow) -> Iterator[tuple[str, obje
         yield "key", key_value(key)
     for login in session.scalars(select(LoginRow).filter_by(user_id=person.id).order_by(LoginRow.created_at)):
         yield "login", login_value(login)
+    for identity in session.scalars(select(IdentityRow).filter_by(user_id=person.id).order_by(IdentityRow.created_at)):
+        yield "identity", identity_value(identity)
     for document in session.scalars(select(DocumentRow).filter_by(user_id=person.id).order_by(DocumentRow.created_at)):
         yield "document", document_value(document)
         passages = select(PassageRow).filter_by(user_id=person.id, document_id=document.id)

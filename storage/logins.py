@@ -12,7 +12,7 @@ from storage.access import check_free, known_user
 from storage.accounts import user_value
 from storage.audit import log
 from storage.records import LOCAL, ConflictError, NotAllowedError, NotFoundError
-from storage.records_people import Login, User
+from storage.records_people import Identity, Login, User
 from storage.room import Room
 from storage.schema_logins import IdentityRow, LoginRow
 from storage.schema_people import UserRow
@@ -109,6 +109,10 @@ class Logins(Room):
             session.add(IdentityRow(issuer=issuer, subject=subject, user_id=user, created_at=now))
             log(session, LOCAL, user, "user.admit", user)
             return user_value(person)
+
+
+def identity_value(row: IdentityRow) -> Identity:
+    return Identity(row.issuer, row.subject, row.user_id, row.created_at)
 
 
 def login_value(row: LoginRow) -> Login:

@@ -30,8 +30,9 @@ class Privacy(Room):
     def export(self, user: str) -> Iterator[tuple[str, object]]:
         """All that is stored about a person, as (kind, value) one after the other, of one moment in time.
 
-        Kinds: user, key, login, document, passage, conversation, session, branch, message, feedback, second_look,
-        hand_off, promise, delivery, audit. Values are those of records*.py; hashes of passwords and keys are left out.
+        Kinds: user, key, login, identity, document, passage, conversation, session, branch, message, feedback,
+        second_look, hand_off, promise, delivery, audit. Values are those of records*.py; hashes of passwords and keys
+        are left out.
         """
         with self._begin(write=False) as session:
             yield from everything_of(session, known_user(session, user))

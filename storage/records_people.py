@@ -66,6 +66,16 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
+class Identity:
+    """Whom an OpenID issuer's `subject` is here."""
+
+    issuer: str
+    subject: str
+    user: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Invitation:
     """A one-time link into an organisation; with `user`, for a new password of somebody who is there."""
 

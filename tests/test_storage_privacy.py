@@ -11,7 +11,8 @@ from sqlalchemy import inspect, text
 
 from storage import AnswerRecord, DocumentRecord, NotFoundError, Store
 from storage.export import plain
-from storage.records import CitationRecord, ConflictError, NotAllowedError, Passage, PastMessage, PastSession
+from storage.records import LOCAL, CitationRecord, ConflictError, NotAllowedError, Passage, PastMessage, PastSession
+from storage.records_people import OPERATOR
 from storage.records_support import Removed
 
 SECRET = "xylophonist"  # a word that stands nowhere else
@@ -59,10 +60,14 @@ def rows(store: Store) -> dict[str, int]:
 def test_an_export_holds_everything_of_one_person(store: Store) -> None:
     talk = fill(store, "ann")
     fill(store, "bob")
+    token = {"organisation": LOCAL, "role": "member", "expires_at": NOW + timedelta(days=1), "user": "ann"}
+    store.invitations.invite(OPERATOR, "hash of a link", **token)  # type: ignore[arg-type]
+    store.invitations.accept("hash of a link", NOW, user="ann", identity=("https://id.example.org", "subject of ann"))
     exported = list(store.privacy.export("ann"))
     counts = Counter(kind for kind, _ in exported)
     assert counts == {
         "user": 1,
+        "identity": 1,
         "key": 1,
         "document": 1,
         "passage": 2,
@@ -81,7 +86,7 @@ def test_an_export_holds_everything_of_one_person(store: Store) -> None:
     assert values == [store.message("ann", talk, seq) for seq in range(3)]
     text = json.dumps([plain(value) for _, value in exported])
     assert text.count(SECRET) >= 10
-    assert "bob" not in text
+    assert "bob" not in text and "subject of ann" in text
     assert "hash of" not in text
     with pytest.raises(NotFoundError):
         list(store.privacy.export("nobody"))
