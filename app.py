@@ -37,9 +37,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        if expected(error):
+        if expected(error) or (isinstance(error, OSError) and of_a_folder_given(error, options)):
             return fail(error)
         raise
+
+
+def of_a_folder_given(error: OSError, options: argparse.Namespace) -> bool:
+    """Whether the user named a folder that cannot be used: the data folder, or where --out shall go.
+
+    The system's own words, “Permission denied: '/data/models'”, then say what is wrong and where.
+    """
+    named = [settings_of(options).data_dir, *filter(None, [getattr(options, "out", None)])]
+    places = [Path(each) for each in (error.filename, error.filename2) if isinstance(each, str | os.PathLike)]
+    return any(place.absolute().is_relative_to(Path(each).absolute()) for place in places for each in named)
 
 
 def expected(error: Exception) -> bool:
@@ -61,7 +71,10 @@ def quiet_libraries() -> None:
 
 def fail(error: Exception) -> int:
     """One line on stderr, exit status 2."""
-    print(f"unabridged: {' '.join(str(error).split())}", file=sys.stderr)
+    told = str(error)
+    if isinstance(error, OSError):
+        told = f"{error.filename} cannot be used ({error.strerror}); choose another place with --data-dir or --out."
+    print(f"unabridged: {' '.join(told.split())}", file=sys.stderr)
     return 2
 
 

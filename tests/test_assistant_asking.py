@@ -106,6 +106,36 @@ def test_a_file_for_a_conversation_that_is_not_there_is_not_kept(
     assert not (data / "documents").exists() and not (data / "segments").exists()
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ask", "NOTE", "-q", "What?"),
+        ("read", "NOTE"),
+        ("calibrate",),
+        ("history", "list", "--user", "ann"),
+        ("doctor",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_data_folder_that_is_none_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...]
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    note = str(contract(tmp_path / "in"))
+    told = refused(capsys, tmp_path / "file", *(note if word == "NOTE" else word for word in words))
+    assert str(tmp_path / "file") in told and "choose another" in told
+
+
+def test_an_export_that_cannot_be_written_is_told_in_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "ann.json").write_bytes(history_file())
+    run(capsys, tmp_path / "data", "history", "import", str(tmp_path / "ann.json"), "--user", "ann")
+    out = str(tmp_path / "none" / "export.json")
+    told = refused(capsys, tmp_path / "data", "history", "export", "--user", "ann", "--out", out)
+    assert f"{out} cannot be used (No such file or directory)" in told
+
+
 @pytest.fixture
 def team(tmp_path: Path) -> Path:
     """A folder with a bot of a team's own, which wants another pattern and level."""
