@@ -1,6 +1,8 @@
-"""The harness' own passes on the GPU against the same in float64 arithmetic's stead on the CPU: repairs and probes."""
+"""The harness' own passes on the GPU against the same ones on the CPU: repairs, probes, distributions."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pytest
 import torch
@@ -32,7 +34,7 @@ SETTINGS = [
 @pytest.fixture(scope="module")
 def decoders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Decoder, Decoder]:
     """The same weights on the GPU in bf16 and on the CPU in float32."""
-    sizes = {
+    sizes: dict[str, Any] = {
         "num_hidden_layers": 3,
         "hidden_size": 192,
         "head_dim": 32,
@@ -62,14 +64,14 @@ def test_means_and_corrections_are_the_same_sums_on_both_devices() -> None:
     torch.manual_seed(0)
     q, k, v = (torch.randn(heads, N, 32) for heads in (6, 3, 3))
     layout = compile_layout(Pattern("w", 96, 8, anchors=True), torch.tensor(ANCHORS), N)
-    there = [x.to("cuda", torch.bfloat16) for x in (q, k, v)]
-    rounded = [x.float().cpu() for x in there]
-    means = forward.with_means(*there, layout.on("cuda"), 0, None)
-    assert off(means, forward.with_means(*rounded, layout, 0, None)) < 8e-3
-    sparse = [sparse_attention(*x, one, impl=impl)
-              for x, one, impl in ((there, layout.on("cuda"), Impl.TRITON), (rounded, layout, Impl.CPU))]  # fmt: skip
-    fixed = forward.corrected(sparse[0], *there, 0, None, 16)
-    assert off(fixed, forward.corrected(sparse[1], *rounded, 0, None, 16)) < 1e-2
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for device, dtype, impl in (("cuda", torch.bfloat16, Impl.TRITON), ("cpu", torch.float32, Impl.CPU)):
+        a, b, c = (x.to(torch.bfloat16).to(device, dtype) for x in (q, k, v))
+        bound = layout.on(device)
+        sparse = sparse_attention(a, b, c, bound, impl=impl)
+        found.append((forward.with_means(a, b, c, bound, 0, None), forward.corrected(sparse, a, b, c, 0, None, 16)))
+    for mine, exact in zip(*found, strict=True):
+        assert off(mine, exact) < 1e-2
 
 
 def test_probes_measure_the_same_mass_and_error(decoders: tuple[Decoder, Decoder]) -> None:
