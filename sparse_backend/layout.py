@@ -43,8 +43,9 @@ class Layout:
 
     def is_global(self, start: int, stop: int) -> Tensor:
         """bool [stop - start]: which of these positions are global."""
-        flags = torch.zeros(stop - start, dtype=torch.bool)
-        low, high = torch.searchsorted(self.globals_, torch.tensor([start, stop])).tolist()
+        device = self.globals_.device
+        flags = torch.zeros(stop - start, dtype=torch.bool, device=device)
+        low, high = torch.searchsorted(self.globals_, torch.tensor([start, stop], device=device)).tolist()
         flags[self.globals_[low:high] - start] = True
         return flags
 

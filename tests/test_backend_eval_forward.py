@@ -177,8 +177,9 @@ def test_the_backend_reads_asks_and_forgets_under_each_setting(decoder: Decoder,
     assert not torch.allclose(answers["s"], answers["r"], atol=1e-4)
 
 
-def test_repairs_refuse_other_devices_and_odd_steps(decoder: Decoder) -> None:
-    with pytest.raises(EvalError, match="on the CPU only"):
+def test_repairs_refuse_absent_devices_and_odd_steps(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sparse_backend.gpu.missing", lambda impl: "There is no GPU." if impl is Impl.TRITON else "")
+    with pytest.raises(EvalError, match="no GPU"):
         forward.read_repaired(decoder, [1], (), Setting("x", SPARSE, correction=4), Impl.TRITON)
     with pytest.raises(EvalError, match="not every 7"):
         forward.read_repaired(decoder, [1], (), Setting("x", SPARSE, correction=7), Impl.CPU)

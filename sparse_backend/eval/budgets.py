@@ -39,8 +39,6 @@ def reach(decoder: Decoder, impl: Impl, examiner: Examiner, tokens: int) -> Tens
 
     The query heads of a key head count alike. The last layer, which is never computed while reading, is 1.
     """
-    if impl.device != "cpu":
-        raise EvalError("Budgets are measured on the CPU only; choose --impl cpu.")
     kept = []
     for name, depth in TEXTS:
         case = examiner.case(SUITES[name], tokens, depth, 0, TAUGHT)
@@ -49,13 +47,13 @@ def reach(decoder: Decoder, impl: Impl, examiner: Examiner, tokens: int) -> Tens
         own = [start + one for one in anchors(case.text, case.headers, encoding, ("headers",))]
         ids = [*examiner.opening, *encoding.token_ids]
         forward.check_range(decoder, len(ids))
-        kv = KVBuffer(decoder.shape, len(ids))
+        kv = KVBuffer(decoder.shape, len(ids), impl.device)
         step = _ReachStep(decoder, kv, own, len(ids), impl)
         for low in range(0, len(ids), forward.CHUNK):
             chunk = ids[low : low + forward.CHUNK]
             decoder.forward(chunk, step)
             kv.advance(len(chunk))
-        kept.append(step.mass / step.rows[:, None, None].clamp(min=1))
+        kept.append((step.mass / step.rows[:, None, None].clamp(min=1)).cpu())
     mass = torch.stack(kept).mean(0)  # [layers, Hq, windows]
     mass[-1] = 1.0
     return mass.view(len(mass), decoder.shape.kv_heads, -1, len(WINDOWS)).mean(2)
@@ -66,17 +64,19 @@ class _ReachStep(forward.ReadingStep):
 
     def __init__(self, decoder: Decoder, kv: KVBuffer, own: Sequence[int], n: int, impl: Impl) -> None:
         super().__init__(decoder, kv, impl)
-        self.mass = torch.zeros(kv.shape.layers, decoder.heads, len(WINDOWS))
-        self.rows = torch.zeros(kv.shape.layers)
-        self._each = [forward.layouts(decoder, windows(window, window), own, n)[0] for window in WINDOWS]
-        self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64), n)
+        device = kv.device
+        self.mass = torch.zeros(kv.shape.layers, decoder.heads, len(WINDOWS), device=device)
+        self.rows = torch.zeros(kv.shape.layers, device=device)
+        self._each = [forward.layouts(decoder, windows(window, window), own, n, device)[0] for window in WINDOWS]
+        self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64, device=device), n)
 
     def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
         """See forward.ReadingStep."""
-        picked = forward.picked_rows(q.shape[1])
+        picked = forward.picked_rows(q.shape[1]).to(q.device)
         positions = (picked + self._kv.length)[:, None]
         weights = forward.dense_rows(q[:, picked], keys, values, positions[:, 0], scale)[1].float()
-        seen, head = torch.arange(keys.shape[1])[None, :], torch.zeros(1, 1, dtype=torch.int64)
+        seen = torch.arange(keys.shape[1], device=q.device)[None, :]
+        head = torch.zeros(1, 1, dtype=torch.int64, device=q.device)
         for index, layout in enumerate(self._each):
             allowed = layout.allows(positions, seen, head) & (seen <= positions)
             self.mass[layer, :, index] += (weights * allowed).sum((-1, -2))

@@ -14,7 +14,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ import torch
 
 from sparse_backend.config import BackendError, Impl
 from sparse_backend.embedded import NAME, ensure_embedded
-from sparse_backend.eval import heatmap, report
+from sparse_backend.eval import heatmap, paired, report
+from sparse_backend.eval.bands import LOOK, parse_bands
 from sparse_backend.eval.budgets import budget_setting
 from sparse_backend.eval.case import EvalError
 from sparse_backend.eval.chat import HubChat
@@ -77,7 +78,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--model", default="embedded", help="a local Hugging Face folder or a hub id")
     parser.add_argument("--pattern", default="headers")
     parser.add_argument("--level", nargs="+", default=["balanced"], metavar="L", help="faithful, balanced, fast")
-    parser.add_argument("--settings", nargs="+", metavar="NAME", help="of the ablation's list, in place of --level")
+    parser.add_argument("--settings", nargs="+", metavar="NAME", help="in place of --level: of the ablation's list, or "
+                        "bands of layers such as 12xdense+12x1024/delta64 (see eval/bands.py)")  # fmt: skip
+    parser.add_argument("--always", action="store_true", help="read short texts sparsely too, where dense is faster")
+    parser.add_argument("--no-layers", action="store_true", help="faithfulness: compare answers, probe no layers")
     parser.add_argument("--rival", nargs="*", default=["dense"], choices=["dense", "retrieval"], help="measured beside")
     parser.add_argument("--lengths", type=int, nargs="+", default=[2048, 4096], metavar="TOKENS")
     parser.add_argument("--depths", type=float, nargs="+", default=[0.1, 0.5, 0.9], metavar="D", help="in [0, 1]")
@@ -134,7 +138,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             conversation=options.conversation,
         )
         if options.command in ("faithfulness", "budgets"):
-            return measure_faithfulness(bench.decoder, bench.impl, examiner, grid, ledger, facts)
+            layers = not options.no_layers
+            return measure_faithfulness(bench.decoder, bench.impl, examiner, grid, ledger, facts, layers=layers)
         if options.command == "evidence":
             return measure_evidence(bench.decoder, bench.impl, examiner, grid, ledger, facts)
         if case is not None:
@@ -164,8 +169,13 @@ def check(options: argparse.Namespace) -> None:
 
 def settings_of(options: argparse.Namespace) -> list[Setting]:
     """The columns of the table, dense first. Raises EvalError or UnsupportedPatternError."""
+    found = _settings_of(options)
+    return [replace(one, always=one.name != "dense") for one in found] if options.always else found
+
+
+def _settings_of(options: argparse.Namespace) -> list[Setting]:
     if options.settings:
-        return named(options.settings, ablation())
+        return [parse_bands(one) if LOOK.match(one) else named([one], ablation())[0] for one in options.settings]
     if options.command == "ablation":
         return list(ablation())
     levels = [level_setting(options.pattern, level) for level in dict.fromkeys(options.level)]
@@ -210,9 +220,11 @@ def publish(ledger: Ledger, facts: dict[str, Any]) -> dict[str, Any]:
         picture = f"heatmap-{index}.svg"
         (ledger.folder / picture).write_text(heatmap.draw(rows, f"{setting}, {facts['model']}"), "utf-8")
         pictures.append(picture)
-    (ledger.folder / "report.md").write_text(report.markdown(ledger.rows, facts, pictures), "utf-8")
+    text = report.markdown(ledger.rows, facts, pictures) + paired.section(ledger.rows)
+    (ledger.folder / "report.md").write_text(text, "utf-8")
     summaries = report.summarise(ledger.rows)
     print(report.settings_table(summaries))
+    print(paired.table(ledger.rows))
     for one in summaries:
         print(f"{one.setting}: worst suite {report.worst_text(one.worst_suite)}, ", end="")
         print(f"worst depth {report.worst_text(one.worst_depth)}")
@@ -221,4 +233,5 @@ def publish(ledger: Ledger, facts: dict[str, Any]) -> dict[str, Any]:
         "run": str(ledger.folder),
         "rows": len(ledger.rows),
         "settings": {one.setting: one.as_json() for one in summaries},
+        "paired": {one.setting: one.as_json() for one in paired.compare(ledger.rows)},
     }

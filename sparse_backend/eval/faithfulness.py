@@ -66,9 +66,16 @@ def agreement(exact: Sequence[int], sparse: Sequence[int]) -> float:
 
 
 def measure_faithfulness(
-    decoder: Decoder, impl: Impl, examiner: Examiner, grid: Grid, ledger: Ledger, facts: dict[str, Any]
+    decoder: Decoder,
+    impl: Impl,
+    examiner: Examiner,
+    grid: Grid,
+    ledger: Ledger,
+    facts: dict[str, Any],
+    *,
+    layers: bool = True,
 ) -> dict[str, Any]:
-    """Runs the grid, writes rows and faithfulness.md; the object of the last line."""
+    """Runs the grid, writes rows and faithfulness.md; the object of the last line. `layers`: they are probed too."""
     sparse = [setting for setting in grid.settings if setting.name != "dense"]
     if not sparse:
         raise EvalError("Faithfulness compares with dense attention: give a --level or --settings beside it.")
@@ -79,7 +86,7 @@ def measure_faithfulness(
             if not ledger.finished(name):
                 case = examiner.case(suite, tokens, depth, sample, grid.seed)
                 fixed: Row = {"suite": suite.name, "tokens": tokens, "asked_depth": depth, "sample": sample}
-                ledger.append(name, [fixed | row for row in _compare(decoder, impl, examiner, case, sparse)])
+                ledger.append(name, [fixed | row for row in _compare(decoder, impl, examiner, case, sparse, layers)])
             bar.update()
     table = summary(ledger.rows)
     text = markdown(ledger.rows, facts)
@@ -88,7 +95,9 @@ def measure_faithfulness(
     return {**facts, "command": "faithfulness", "run": str(ledger.folder), "rows": len(ledger.rows), "settings": table}
 
 
-def _compare(decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, settings: Sequence[Setting]) -> list[Row]:
+def _compare(
+    decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, settings: Sequence[Setting], probed: bool
+) -> list[Row]:
     exact = examiner.hold(case, dense_setting())
     rows = []
     try:
@@ -101,7 +110,7 @@ def _compare(decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, setti
         for setting in settings:
             held = examiner.hold(case, setting)
             try:
-                layers = _layers(decoder, impl, examiner, case, setting, held, exact)
+                layers = _layers(decoder, impl, examiner, case, setting, held, exact) if probed else {}
                 for number, question in enumerate(case.questions):
                     mine = examiner.answer(held, question)
                     found = forward.distributions(decoder, held.handle, tails[number], answers[number], impl)
@@ -115,6 +124,7 @@ def _compare(decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, setti
                             "answer": texts[1],
                             "dense_score": question.score(texts[0]),
                             "score": question.score(texts[1]),
+                            "read_s": round(held.seconds, 3),
                             "same": answers[number] == mine,
                             "agreement": agreement(answers[number], mine),
                             **asdict(distance(expected[number], found)),

@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from sparse_backend import gpu
 from sparse_backend.attention import sparse_attention
 from sparse_backend.config import Impl
 from sparse_backend.eval.case import EvalError
@@ -29,32 +30,31 @@ CHUNK = 512  # tokens of one forward pass
 ROWS = 32  # rows of a chunk that probes look at
 
 
-def layouts(decoder: Decoder, schedule: Schedule, anchors: Sequence[int], n: int) -> list[Layout]:
-    """One layout per layer for n tokens."""
+def layouts(decoder: Decoder, schedule: Schedule, anchors: Sequence[int], n: int, device: str = "cpu") -> list[Layout]:
+    """One layout per layer for n tokens, with its global tokens on `device`."""
     layers = decoder.shape.layers
     indices = torch.tensor(list(anchors), dtype=torch.int64)
     patterns = [schedule.of(layer, layers) for layer in range(layers)]
-    made = {pattern: compile_layout(pattern, indices, n) for pattern in set(patterns)}
+    made = {pattern: compile_layout(pattern, indices, n).on(device) for pattern in set(patterns)}
     return [made[pattern] for pattern in patterns]
 
 
 def read_repaired(
     decoder: Decoder, token_ids: Sequence[int], anchors: Sequence[int], setting: Setting, impl: Impl
 ) -> Segment:
-    """Reads with the repairs of `setting`; only the quality counts, not the time. On the CPU only."""
-    if impl.device != "cpu":
-        raise EvalError("Repairs on trial are computed on the CPU only; choose --impl cpu.")
+    """Reads with the repairs of `setting`; only the quality counts, not the time. Raises EvalError without the GPU."""
+    if reason := gpu.missing(impl):
+        raise EvalError(reason)
     if setting.correction and CHUNK % setting.correction:
         raise EvalError(f"Corrections must come every 2, 4, … or {CHUNK} rows, not every {setting.correction}.")
-    n = len(token_ids)
+    n, device = len(token_ids), impl.device
     check_range(decoder, n)
-    kv = KVBuffer(decoder.shape, n)
-    sparse = layouts(decoder, setting.schedule, anchors, n)
-    everything = layouts(decoder, Schedule(dense(), dense()), anchors, n)
+    kv = KVBuffer(decoder.shape, n, device)
+    sparse = layouts(decoder, setting.schedule, anchors, n, device)
+    everything = layouts(decoder, Schedule(dense(), dense()), anchors, n, device)
     last = max(0, n - setting.last_rows)
-    apart = {
-        window: layouts(decoder, windows(window, window), anchors, n)[0] for row in setting.budgets for window in row
-    }
+    budgets = {window for row in setting.budgets for window in row}
+    apart = {window: layouts(decoder, windows(window, window), anchors, n, device)[0] for window in budgets}
     borders = sorted({*range(0, n, CHUNK), last, n} if setting.last_rows else {*range(0, n, CHUNK), n})
     for start, stop in pairwise(borders):
         chosen = everything if setting.last_rows and start >= last else sparse
@@ -123,9 +123,9 @@ class _RepairStep(ReadingStep):
         heads, length, width = q.shape
         group = heads // len(row)
         by_key = q.view(len(row), group, length, width)
-        out = torch.empty(length, len(row), group, width, dtype=q.dtype)
+        out = torch.empty(length, len(row), group, width, dtype=q.dtype, device=q.device)
         for window in set(row):
-            mine = torch.tensor([head for head, one in enumerate(row) if one == window])
+            mine = torch.tensor([head for head, one in enumerate(row) if one == window], device=q.device)
             found = sparse_attention(
                 by_key[mine].flatten(0, 1),
                 keys[mine],
@@ -144,7 +144,8 @@ def corrected(
 ) -> Tensor:
     """Adds to each row of `out` [L, Hq, D] how far the dense result of the last `every`-th row was from the sparse."""
     length = q.shape[1]
-    exact = dense_rows(q[:, ::every], keys, values, torch.arange(offset, offset + length, every), scale)[0]
+    positions = torch.arange(offset, offset + length, every, device=q.device)
+    exact = dense_rows(q[:, ::every], keys, values, positions, scale)[0]
     difference = exact.transpose(0, 1) - out[::every]
     return out + difference.repeat_interleave(every, 0)[:length]
 
@@ -156,13 +157,13 @@ def with_means(q: Tensor, keys: Tensor, values: Tensor, layout: Layout, offset: 
     """
     length, total = q.shape[1], offset + q.shape[1]
     scale = q.shape[2] ** -0.5 if scale is None else scale
-    rows = torch.arange(offset, total)[:, None]
-    allowed = layout.allows(rows, torch.arange(total)[None, :], torch.zeros(1, 1, dtype=torch.int64))
+    rows, head = torch.arange(offset, total, device=q.device)[:, None], _no_head(q)
+    allowed = layout.allows(rows, torch.arange(total, device=q.device)[None, :], head)
     blocks = total // MEAN_BLOCK
     free = (~layout.is_global(0, blocks * MEAN_BLOCK)).view(blocks, MEAN_BLOCK)
     count = free.sum(1)
     mean_k, mean_v = (_block_means(x[:, : blocks * MEAN_BLOCK], free) for x in (keys, values))
-    ends = (torch.arange(blocks) + 1) * MEAN_BLOCK
+    ends = (torch.arange(blocks, device=q.device) + 1) * MEAN_BLOCK
     outside = (ends[None, :] <= rows - (layout.pattern.window or 0) + 1) & (count > 0)
     weight = count.clamp(min=1).log().masked_fill(~outside, float("-inf"))  # [L, blocks]
     group = q.shape[0] // keys.shape[0]
@@ -170,7 +171,7 @@ def with_means(q: Tensor, keys: Tensor, values: Tensor, layout: Layout, offset: 
         torch.cat(pair, 1).float().repeat_interleave(group, 0)
         for pair in ((keys[:, :total], mean_k), (values[:, :total], mean_v))
     )
-    near = torch.zeros(length, total).masked_fill(~allowed, float("-inf"))
+    near = torch.zeros(length, total, device=q.device).masked_fill(~allowed, float("-inf"))
     scores = q.float() @ every_k.transpose(1, 2) * scale + torch.cat([near, weight], 1)
     return (torch.softmax(scores, -1) @ every_v).transpose(0, 1).to(q.dtype)
 
@@ -181,19 +182,27 @@ def _block_means(x: Tensor, free: Tensor) -> Tensor:
     return (blocks.sum(2) / free.sum(1).clamp(min=1)[None, :, None]).to(x.dtype)
 
 
+def _no_head(q: Tensor) -> Tensor:
+    """The head number where all heads see alike."""
+    return torch.zeros(1, 1, dtype=torch.int64, device=q.device)
+
+
 def dense_rows(
     q: Tensor, keys: Tensor, values: Tensor, positions: Tensor, scale: float | None
 ) -> tuple[Tensor, Tensor]:
     """Dense causal attention of the rows at `positions` [R]: output [Hq, R, D] and probabilities [Hq, R, N]."""
     scale = q.shape[2] ** -0.5 if scale is None else scale
-    allowed = torch.arange(keys.shape[1])[None, :] <= positions[:, None]
+    allowed = torch.arange(keys.shape[1], device=q.device)[None, :] <= positions[:, None]
     return reference.attention(q, keys, values, allowed, scale)
 
 
 def distributions(
     decoder: Decoder, segment: Segment, tail_ids: Sequence[int], forced: Sequence[int], impl: Impl
 ) -> Tensor:
-    """float32 [len(forced) + 1, vocab]: log-probabilities of each next token while `forced` is fed as the answer."""
+    """float32 [len(forced) + 1, vocab]: log-probabilities of each next token while `forced` is fed as the answer.
+
+    They stay where the model computes.
+    """
     check_range(decoder, len(segment) + len(tail_ids) + len(forced))
     fed = [*tail_ids, *forced]
     kv = KVBuffer(decoder.shape, len(fed), impl.device)
@@ -201,7 +210,7 @@ def distributions(
     logits = decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl), keep=keep)
     if logits is None:
         raise EvalError("The model gave no next token.")
-    return torch.log_softmax(logits.float().cpu(), -1)
+    return torch.log_softmax(logits.float(), -1)
 
 
 def check_range(decoder: Decoder, tokens: int) -> None:
@@ -227,16 +236,14 @@ def probe_layers(
 ) -> LayerProbe:
     """Reads densely and compares, at ROWS rows of every chunk, with what `schedule` would have seen.
 
-    Raises EvalError for patterns that follow from the content, and on a GPU.
+    Raises EvalError for patterns that follow from the content.
     """
     n, layers = len(token_ids), decoder.shape.layers
     if any(schedule.of(layer, layers).content is not None for layer in range(layers)):
         raise EvalError("A pattern that follows from the content has no mask to measure mass in; choose another.")
-    if impl.device != "cpu":
-        raise EvalError("Layers are probed on the CPU only; choose --impl cpu.")
     check_range(decoder, n)
-    kv = KVBuffer(decoder.shape, n)
-    step = _ProbeStep(decoder, kv, layouts(decoder, schedule, anchors, n), impl)
+    kv = KVBuffer(decoder.shape, n, impl.device)
+    step = _ProbeStep(decoder, kv, layouts(decoder, schedule, anchors, n, impl.device), impl)
     for start in range(0, n, CHUNK):
         chunk = token_ids[start : start + CHUNK]
         decoder.forward(chunk, step)
@@ -250,10 +257,10 @@ class _ProbeStep(ReadingStep):
     def __init__(self, decoder: Decoder, kv: KVBuffer, sparse: Sequence[Layout], impl: Impl) -> None:
         super().__init__(decoder, kv, impl)
         self._sparse = sparse
-        layers = kv.shape.layers
-        self._mass, self._rows = torch.zeros(layers, decoder.heads), torch.zeros(layers)
-        self._difference, self._dense = torch.zeros(layers), torch.zeros(layers)
-        self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64), sparse[0].n)
+        layers, device = kv.shape.layers, kv.device
+        self._mass = torch.zeros(layers, decoder.heads, device=device)
+        self._rows, self._difference, self._dense = (torch.zeros(layers, device=device) for _ in range(3))
+        self._everything = Layout(dense(), torch.empty(0, dtype=torch.int64, device=device), sparse[0].n)
 
     def mix(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> Tensor:
         """See ReadingStep."""
@@ -261,11 +268,11 @@ class _ProbeStep(ReadingStep):
         return sparse_attention(q, keys, values, self._everything, offset=self._kv.length, scale=scale, impl=self._impl)
 
     def _look(self, layer: int, q: Tensor, keys: Tensor, values: Tensor, scale: float | None) -> None:
-        picked = picked_rows(q.shape[1])
+        picked = picked_rows(q.shape[1]).to(q.device)
         positions = picked + self._kv.length
         out, weights = dense_rows(q[:, picked], keys, values, positions, scale)
-        head = torch.arange(q.shape[0])[:, None, None]
-        seen = torch.arange(keys.shape[1])[None, :]
+        head = torch.arange(q.shape[0], device=q.device)[:, None, None]
+        seen = torch.arange(keys.shape[1], device=q.device)[None, :]
         allowed = self._sparse[layer].allows(positions[:, None], seen, head) & (seen <= positions[:, None])
         inside = (weights.float() * allowed).sum(-1)  # [Hq, R]
         kept = (weights.float() * allowed) / inside.clamp(min=1e-9)[..., None]
@@ -277,7 +284,7 @@ class _ProbeStep(ReadingStep):
 
     def result(self) -> LayerProbe:
         """The means."""
-        return LayerProbe(self._mass / self._rows[:, None], self._difference / self._dense)
+        return LayerProbe((self._mass / self._rows[:, None]).cpu(), (self._difference / self._dense).cpu())
 
 
 def picked_rows(length: int) -> Tensor:
@@ -290,5 +297,5 @@ def drift(sparse: Segment, exact: Segment) -> tuple[Tensor, Tensor]:
     found = []
     for mine, other in ((sparse.keys, exact.keys), (sparse.values, exact.values)):
         difference = torch.stack([(a.float() - b.float()).norm() for a, b in zip(mine, other, strict=True)])
-        found.append(difference / torch.stack([b.float().norm() for b in other]))
+        found.append((difference / torch.stack([b.float().norm() for b in other])).cpu())
     return found[0], found[1]

@@ -39,7 +39,8 @@ class Setting:
     correction of FlashPrefill V2). `reread`: so many passages that the model looked at most while it answered are
     repeated before the question, which is then asked again. `retrieval`: not the document is read, but so many chunks
     of it that an embedding model finds nearest to the question. `budgets`: a window for each layer and key head in
-    place of the schedule's, see budgets.py.
+    place of the schedule's, see budgets.py. `always`: the schedule holds for short texts too, which the engine reads
+    densely where that is faster.
     """
 
     name: str
@@ -51,17 +52,19 @@ class Setting:
     reread: int = 0
     retrieval: int = 0
     budgets: tuple[tuple[int, ...], ...] = ()
+    always: bool = False
 
     @property
     def repaired(self) -> bool:
         """Whether reading needs what the engine does not do: rows or blocks that are treated apart."""
-        return bool(self.last_rows or self.correction or self.means or self.budgets)
+        return bool(self.last_rows or self.correction or self.means or self.budgets or self.always)
 
     @property
     def fingerprint(self) -> str:
         """Text that changes whenever the answers could."""
         extra = (self.anchors, self.last_rows, self.correction, self.means, self.reread, self.retrieval)
-        return f"{self.schedule.fingerprint}:{extra}" + (f":{self.budgets}" if self.budgets else "")
+        text = f"{self.schedule.fingerprint}:{extra}" + (f":{self.budgets}" if self.budgets else "")
+        return f"{text}:always" if self.always else text
 
 
 def windows(shallow: int | None, deep: int | None, name: str | None = None) -> Schedule:
