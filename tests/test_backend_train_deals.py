@@ -16,8 +16,8 @@ from sparse_backend.train.texts.deals import HELD_OUT, clauses, deal
 from sparse_backend.train.texts.drafting import Draft, Layout
 from sparse_backend.train.texts.dressing import dressed
 from sparse_backend.train.texts.encoding import DECIDED, FOLLOWS, SYSTEM, Encoding
-from sparse_backend.train.texts.mix import fewer_tails
 from sparse_backend.train.texts.enumerations import run_in
+from sparse_backend.train.texts.mix import fewer_tails
 from sparse_backend.train.texts.page import NOT_STATED, Asked, Header, Page
 from sparse_backend.train.texts.values import amount_words
 from tests.fakes import model_folder

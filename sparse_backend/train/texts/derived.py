@@ -31,7 +31,9 @@ def made(slot: str, given: dict[str, str], r: random.Random) -> bool:
     elif slot in ("countries", "incountry", "outcountry"):
         names = r.sample(_COUNTRIES, r.randint(4, 7))
         inside = names[:-1]
-        given.update(countries=f"{', '.join(inside[:-1])} and {inside[-1]}", incountry=r.choice(inside), outcountry=names[-1])
+        given.update(
+            countries=f"{', '.join(inside[:-1])} and {inside[-1]}", incountry=r.choice(inside), outcountry=names[-1]
+        )
     elif slot in _FROM:
         for base in _FROM[slot]:
             given.setdefault(base, value(base, r))

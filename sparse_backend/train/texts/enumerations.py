@@ -24,7 +24,10 @@ def chosen(entry: Entry, r: random.Random) -> list[Item]:
 
 def marks(count: int, style: int, number: str = "") -> list[str]:
     """What stands before each item: (a), (A), (i), (1), 7.2.1, (a) again."""
-    return [(f"({_LETTERS[i]})", f"({_LETTERS[i].upper()})", f"({_ROMAN[i]})", f"({i + 1})", f"{number}.{i + 1}")[style] for i in range(count)]
+    return [
+        (f"({_LETTERS[i]})", f"({_LETTERS[i].upper()})", f"({_ROMAN[i]})", f"({i + 1})", f"{number}.{i + 1}")[style]
+        for i in range(count)
+    ]
 
 
 def run_in(entry: Entry, given: dict[str, str], r: random.Random) -> list[tuple[Item, str, str]]:
@@ -41,7 +44,9 @@ def run_in(entry: Entry, given: dict[str, str], r: random.Random) -> list[tuple[
     return list(zip(items, signs, texts, strict=True))
 
 
-def spread(draft: Draft, number: str, heading: str | None, lead: str, entry: Entry, given: dict[str, str]) -> tuple[Fact, list[Asked]]:
+def spread(
+    draft: Draft, number: str, heading: str | None, lead: str, entry: Entry, given: dict[str, str]
+) -> tuple[Fact, list[Asked]]:
     """The lead as a section and its items as sub-clauses below; the fact whose count is asked for, and questions on items."""
     r = draft.r
     items = chosen(entry, r)
@@ -90,7 +95,14 @@ def asked_run_in(draft: Draft, fact: Fact, parts: list[tuple[Item, str, str]]) -
     return found
 
 
-def _on_item(draft: Draft, ask: Ask, given: dict[str, str], span: tuple[int, int], focus: tuple[int, int], also: int | None = None) -> Asked:
+def _on_item(
+    draft: Draft,
+    ask: Ask,
+    given: dict[str, str],
+    span: tuple[int, int],
+    focus: tuple[int, int],
+    also: int | None = None,
+) -> Asked:
     r = draft.r
     question = capital(fill(r.choice(ask.wordings(held_out=draft.held_out)), given, r))
     seen = (focus[0],) if also is None else (focus[0], also)

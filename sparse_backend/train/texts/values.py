@@ -96,7 +96,9 @@ def wide_money(r: random.Random) -> str:
 
 def dollars(r: random.Random) -> str:
     """A round amount of dollars, easily added to another: in words and figures, or in figures alone."""
-    n = r.choice((r.randint(1, 40) * 1_000_000, r.randint(1, 19) * 500_000, r.randint(1, 30) * 10_000, r.randint(2, 95) * 1000))
+    n = r.choice(
+        (r.randint(1, 40) * 1_000_000, r.randint(1, 19) * 500_000, r.randint(1, 30) * 10_000, r.randint(2, 95) * 1000)
+    )
     return f"{amount_words(n)} dollars (${n:,})" if r.random() < 0.55 else f"${n:,}"
 
 
