@@ -27,7 +27,7 @@ def asked(family: str, count: int = 150) -> list[tuple[Page, Asked]]:
 def test_the_dense_clauses_are_many_and_asked_in_many_words() -> None:
     entries = [entry for name in NEWER[3:] for entry in bank(name)]
     asks = [ask for entry in entries for ask in entry.asks]
-    assert len(entries) > 90 and len(asks) > 300 and sum(len(ask.questions) for ask in asks) > 1500
+    assert len(entries) >= 190 and len(asks) > 700 and sum(len(ask.questions) for ask in asks) > 3000
     for entry in entries:
         assert len(entry.asks) >= 1 and entry.theme and entry.headings, entry.name
 
@@ -42,10 +42,13 @@ def test_a_two_sided_clause_says_yes_once_and_no_once() -> None:
         yes, no = sides[f"{stem} yes"], sides[f"{stem} no"]
         shared = {a.questions: a.answer for a in yes}
         differing = [a for a in no if a.questions in shared and shared[a.questions] != a.answer]
-        assert differing, stem
-        for ask in differing:
-            first = {ask.answer.split(",")[0].split(" ")[0], shared[ask.questions].split(",")[0].split(" ")[0]}
-            assert first == {"Yes", "No"}, (stem, ask.answer)
+        firsts = [
+            {ask.answer.split(",")[0].split(" ")[0], shared[ask.questions].split(",")[0].split(" ")[0]}
+            for ask in differing
+        ]
+        assert {"Yes", "No"} in firsts, stem
+        for first in firsts:
+            assert first == {"Yes", "No"} or not first & {"Yes", "No"}, (stem, first)
 
 
 def test_yes_and_no_are_about_as_frequent() -> None:
