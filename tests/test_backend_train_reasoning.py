@@ -14,6 +14,7 @@ from sparse_backend.train.texts.enumerations import chosen, marks, run_in
 from sparse_backend.train.texts.keys import keys
 from sparse_backend.train.texts.page import NOT_STATED, Asked, Page
 from sparse_backend.train.texts.values import number_words
+from sparse_backend.train.texts.wording import keywords
 
 FILLER = [f"The parties shall keep all notices intact in every copy number {i} that is passed on." for i in range(40)]
 PARTIES = {"A": "Norvex", "B": "Talmar", "a": "the maker", "b": "the buyer"}
@@ -166,3 +167,11 @@ def test_neighbouring_keys_are_often_twins() -> None:
             len(a) == len(b) and sum(x != y for x, y in zip(a, b, strict=True)) == 1 for a, b in pairwise(found)
         )
     assert twins > 40
+
+
+def test_keywords_keep_what_is_asked_and_of_what() -> None:
+    assert keywords("What is the phone number of Anna Reyes?") == "phone number Anna Reyes"
+    assert keywords("How long does the catalyst keep after opening?") == "duration catalyst keep after opening"
+    assert keywords("When was this made?") == "When was this made?"
+    assert keywords("We pay. Who owns it then?") == "We pay. Who owns it then?"
+    assert keywords("badge of Anna") == "badge of Anna"
