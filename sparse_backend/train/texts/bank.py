@@ -4,6 +4,10 @@
 `=> answer`, parts set apart by ` | `, sometimes behind a noun for what is asked (`@the penalty@`). Slots such as {days} are
 filled by values.value; {A}, {B} are parties, {a}, {b} what people call them, {key} a fact's key. `!words` behind an answer
 tells what its quote must hold, if that is not the answer's first slot. rewordings.txt adds questions to other files' entries.
+
+Lines `y:` and `n:` instead of `t:` make two clauses that rival each other, whose questions have two answers set apart by
+` // ` (`--`: not asked). `[one|other]` stands for either. `~topic` in the title names what else the clause answers. `i:` is
+an item of the list that stands at {list}, with `?? questions => answer` on it.
 """
 
 from __future__ import annotations
@@ -16,9 +20,12 @@ from functools import cache
 from pathlib import Path
 from zlib import crc32
 
+from sparse_backend.train.texts.derived import complete, made
 from sparse_backend.train.texts.values import value
 
+_EITHER = re.compile(r"\[([^\[\]|]*(?:\|[^\[\]|]*)+)\]")
 _SLOT = re.compile(r"{(\w+)}")
+_PARTIES = ("A", "B", "P", "Q")
 _SENTENCE = re.compile(r"(?<=[a-z0-9)%A-Z\"”][.;]) (?=[A-Z])")
 
 
@@ -58,24 +65,62 @@ class Entry:
     asks: tuple[Ask, ...]
     theme: str = ""
     kinds: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
+    """What else it answers; clauses that share a topic never meet."""
+    items: tuple[Item, ...] = ()
+    """What may stand in its list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a list, and a question on it if there is one."""
+
+    text: str
+    ask: Ask | None
 
 
 @cache
 def bank(name: str) -> tuple[Entry, ...]:
     """The entries of one file."""
-    found: list[Entry] = []
-    for title, lines in _blocks(name):
-        fields: dict[str, list[str]] = {"h": [], "t": [], "k": [], "q": []}
-        for line in lines:
-            fields[line[0]].append(line[2:].strip())
-        title, _, place = title.partition("@")
-        more = _more(title.strip())
+    return tuple(entry for title, lines in _blocks(name) for entry in _entries(title, lines))
+
+
+def _entries(title: str, lines: list[str]) -> list[Entry]:
+    """The entry of one block, or the two that say yes and no."""
+    fields: dict[str, list[str]] = {mark: [] for mark in "htkqyni"}
+    for line in lines:
+        fields[line[0]].append(line[2:].strip())
+    title, _, place = title.partition("@")
+    name = title.strip()
+    place, *topics = [part.strip() for part in place.split("~")]
+    theme, *kinds = place.split() or ("",)
+    heads = tuple(part for line in fields["h"] for part in line.split(" | "))
+    keys = tuple(part for line in fields["k"] for part in line.split(" | "))
+    items = tuple(_item(line) for line in fields["i"])
+    more = _more(name)
+    if not fields["y"]:
         asks = tuple(_ask(line, more.get(index, ())) for index, line in enumerate(fields["q"]))
-        heads = tuple(part for line in fields["h"] for part in line.split(" | "))
-        keys = tuple(part for line in fields["k"] for part in line.split(" | "))
-        theme, *kinds = place.split() or ("",)
-        found.append(Entry(title.strip(), heads, tuple(fields["t"]), keys, asks, theme, tuple(kinds)))
-    return tuple(found)
+        return [Entry(name, heads, tuple(fields["t"]), keys, asks, theme, tuple(kinds), tuple(topics), items)]
+    found = []
+    for side, mark in enumerate("yn"):
+        lines = [_sided(line, side) for line in fields["q"]]
+        asks = tuple(_ask(line, ()) for line in lines if line)
+        whole = (f"{name} {('yes', 'no')[side]}", heads, tuple(fields[mark]), keys, asks, theme, tuple(kinds))
+        found.append(Entry(*whole, (*topics, name), items))
+    return found
+
+
+def _sided(line: str, side: int) -> str:
+    """A question with the answer of one side; empty if that side has none."""
+    questions, answers = line.rsplit("=>", 1)
+    both = answers.split(" // ")
+    answer = both[side if len(both) > 1 else 0].strip()
+    return "" if answer == "--" else f"{questions}=> {answer}"
+
+
+def _item(line: str) -> Item:
+    text, _, asked = line.partition(" ?? ")
+    return Item(text.strip(), _ask(asked, ()) if asked else None)
 
 
 def _blocks(name: str) -> list[tuple[str, list[str]]]:
@@ -112,14 +157,18 @@ def fill(template: str, given: dict[str, str], r: random.Random) -> str:
 
     def put(match: re.Match[str]) -> str:
         slot = match.group(1)
-        if slot not in given:
+        if slot not in given and not made(slot, given, r):
             for _ in range(8):
                 given[slot] = value(slot, r)
                 if sum(other == given[slot] for other in given.values()) == 1:
                     break
         return given[slot]
 
-    return _SLOT.sub(put, template)
+    if "[" in template:
+        template = _EITHER.sub(lambda match: r.choice(match.group(1).split("|")), template)
+    filled = _SLOT.sub(put, template)
+    complete(given, r)
+    return filled
 
 
 def ready(ask: Ask, given: Mapping[str, str]) -> bool:
@@ -134,8 +183,8 @@ def locate(
     """The sentence of a filled `text` that proves the answer, and the words in it that do; None if there is none."""
     slots = _SLOT.findall(ask.answer)
     wanted = fill(ask.hold, given, r) if ask.hold else given[slots[0]] if slots else ""
-    if not ask.hold and slots and slots[0] in ("A", "B"):
-        later = [slot for slot in slots if slot not in ("A", "B")]
+    if not ask.hold and slots and slots[0] in _PARTIES:
+        later = [slot for slot in slots if slot not in _PARTIES]
         wanted = given[later[0]] if later else wanted
     at = text.find(wanted.strip()) if wanted else -1
     if at < 0:

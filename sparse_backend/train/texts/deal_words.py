@@ -42,6 +42,12 @@ KINDS = (
     _kind("lease", "LEASE|LEASE AGREEMENT|COMMERCIAL LEASE|TENANCY AGREEMENT", "Landlord|Lessor", "Tenant|Lessee",
           "the landlord|the owner of the building|my landlord", "the tenant|the renter|the one who rents",
           "{A} owns a building in {city}.", "{B} wishes to rent rooms for {service}."),
+    _kind("merger", "SHARE PURCHASE AGREEMENT|ASSET PURCHASE AGREEMENT|AGREEMENT AND PLAN OF MERGER|BUSINESS TRANSFER AGREEMENT", "Seller|Vendor|Transferor", "Purchaser|Buyer|Acquirer",
+          "the seller|the old owner|the one who sells the business", "the buyer|the new owner|the one who takes over the business",
+          "{A} owns all issued shares of a company engaged in {service} in {city}.", "{B} wishes to acquire that company on the terms set out below."),
+    _kind("insurance", "INSURANCE POLICY|COMMERCIAL INSURANCE CONTRACT|PROPERTY AND LIABILITY POLICY", "Insurer|Underwriter|Company", "Insured|Policyholder",
+          "the insurer|the insurance company|the underwriter", "the insured|the policyholder|the customer of the insurer",
+          "{A} carries on the business of insurance in {region}.", "{B} has applied for cover for its business of {service}."),
     _kind("nda", "NON-DISCLOSURE AGREEMENT|MUTUAL CONFIDENTIALITY AGREEMENT|CONFIDENTIALITY AGREEMENT", "Discloser|Disclosing Party", "Recipient|Receiving Party",
           "the discloser|the side that shows its papers", "the recipient|the side that gets the information",
           "{A} holds information on {product}.", "{B} wishes to look at that information."),
@@ -93,7 +99,7 @@ OLDER = {
 """Themes of the clauses in clauses.txt."""
 _TRADE = ("supply", "services", "saas", "construction", "distribution", "licence")
 _FIT = {
-    "property": ("lease",), "loan": ("loan",), "shares": ("shareholder",), "people": ("employment",), "ip": ("licence", "saas", "services", "construction"),
+    "property": ("lease",), "loan": ("loan",), "shares": ("shareholder", "merger"), "people": ("employment",), "ip": ("licence", "saas", "services", "construction"),
     "data": ("saas", "services"), "delivery": ("supply", "services", "construction"), "quality": _TRADE, "payment": _TRADE, "liability": (*_TRADE, "lease"),
 }  # fmt: skip
 """Kinds of agreements that a clause fits which names none, by theme; the other themes fit all."""

@@ -12,6 +12,8 @@ from sparse_backend.train.texts.contracts import HELD_OUT as OLDER_HELD_OUT
 from sparse_backend.train.texts.deal_words import KINDS, OLDER, THEMES, Kind, fits, rivals
 from sparse_backend.train.texts.drafting import Draft, Fact, Layout
 from sparse_backend.train.texts.dressing import dressed
+from sparse_backend.train.texts.enumerations import asked_run_in, run_in, spread
+from sparse_backend.train.texts.inferences import comparisons, hide, redacted_section, sums
 from sparse_backend.train.texts.page import NOT_STATED, Asked, Page
 from sparse_backend.train.texts.schedules import schedules
 from sparse_backend.train.texts.values import CITIES, coined, date, person, value
@@ -19,8 +21,13 @@ from sparse_backend.train.texts.wording import reword
 
 HELD_OUT = (
     *OLDER_HELD_OUT, "rebate", "improvements", "sick pay", "recall", "transition", "deadlock", "claim period", "open source",
+    "publication review", "illness", "drag tag", "amendment form yes", "amendment form no", "reporting a loss", "grounds for summary end",
+    "locked box leakage", "trial sponsorship injuries", "partner retirement", "hotel allotment release",
 )  # fmt: skip
 """Clauses that training never sees; evaluation asks about them too."""
+NEWER = (*(f"deals_{number}" for number in range(1, 17)), "lists")
+"""The banks of clauses that name their own themes."""
+_HEAD_START = 0.6  # of clauses with several topics: each of their many rivals may keep them out
 _LEGAL = (
     "Inc.",
     "LLC",
@@ -53,7 +60,6 @@ _BRANCH = (
 )
 _TERM = re.compile(r"\b(?:within|for|during) {(days|months|years|hours|weeks)}")
 _TERM_NAMES = ("Standard Period", "Agreed Period", "Reference Period", "Waiting Period", "Relevant Period", "Reaction Time", "Applicable Period")  # fmt: skip
-_QUANTITY = re.compile(r"(\d+)\)? (?:business )?(day|month|year|hour|week)s?\b")
 
 
 def deal(r: random.Random, characters: int, questions: int, filler: Sequence[str], *, held_out: bool = False) -> Page:
@@ -70,7 +76,7 @@ def deal(r: random.Random, characters: int, questions: int, filler: Sequence[str
     asked = [*draft.asked, *_questions(draft, page.text)]
     r.shuffle(asked)
     refused = _refusals(draft, kind, {entry.name for entry in plan})
-    count = min(len(refused), sum(r.random() < 0.22 for _ in range(questions)))
+    count = min(len(refused), sum(r.random() < 0.2 for _ in range(questions)))
     chosen = {one.question: one for one in (*asked[: questions - count], *refused[:count])}
     mixed = list(chosen.values())
     r.shuffle(mixed)
@@ -81,7 +87,7 @@ def deal(r: random.Random, characters: int, questions: int, filler: Sequence[str
 def clauses() -> tuple[tuple[str, Entry], ...]:
     """Every clause with its theme."""
     themes = {name: theme for theme, names in OLDER.items() for name in names.split("|")}
-    newer = [(entry.theme, entry) for number in (1, 2, 3) for entry in bank(f"deals_{number}")]
+    newer = [(entry.theme, entry) for name in NEWER for entry in bank(name)]
     return tuple([(themes[entry.name], entry) for entry in bank("clauses") if entry.name in themes] + newer)
 
 
@@ -90,20 +96,37 @@ def _fitting(kind: Kind) -> list[tuple[str, Entry]]:
 
 
 def _plan(r: random.Random, kind: Kind, characters: int, *, held_out: bool) -> list[Entry]:
-    """The clauses of this agreement: none whose topic another one covers, and about a fifth of the topics left out."""
+    """The clauses of this agreement: none whose topic another one covers, some left out with all their rivals."""
     fitting = [entry for _, entry in _fitting(kind) if held_out or entry.name not in HELD_OUT]
     own = [entry for entry in fitting if kind.name in entry.kinds]
     r.shuffle(own)
-    r.shuffle(fitting)
+    fitting.sort(key=lambda entry: r.random() * (1 - _HEAD_START * (len(entry.topics) > 1)))
     plan: list[Entry] = []
-    taken = {name for entry in fitting[:: r.choice((4, 5, 6))] for name in (entry.name, *rivals(entry.name))}
-    for entry in [*own, *fitting] if r.random() < 0.7 else fitting:
-        if len(plan) >= max(4, characters // 420):
+    room = characters - 1500 - characters // 9
+    left_out = r.sample(fitting, len(fitting) // r.choice((12, 15, 20)))
+    taken = {name for entry in left_out for name in (entry.name, *_rivals(entry.name))}
+    for entry in [*own, *fitting] if r.random() < 0.5 else fitting:
+        if room <= 0 and len(plan) >= 4:
             break
         if entry.name not in taken:
             plan.append(entry)
-            taken |= {entry.name, *rivals(entry.name)}
+            room -= _size(entry)
+            taken |= {entry.name, *_rivals(entry.name)}
     return plan
+
+
+@cache
+def _rivals(name: str) -> frozenset[str]:
+    """The clauses that answer what `name` answers: by topics of the older banks, and by those that clauses name themselves."""
+    mine = {name}.union(*(entry.topics for _, entry in clauses() if entry.name == name))
+    shared = {entry.name for _, entry in clauses() if mine & {entry.name, *entry.topics}}
+    return frozenset((shared | rivals(name)) - {name})
+
+
+@cache
+def _size(entry: Entry) -> int:
+    """Characters that a clause takes with its number and padding, about."""
+    return 130 + sum(map(len, entry.texts)) // len(entry.texts) + 40 * len(entry.items)
 
 
 def _hidden(r: random.Random, plan: list[Entry]) -> dict[str, tuple[str, str]]:
@@ -180,7 +203,7 @@ def _body(
         _periods(draft, number, hidden)
         draft.definitions(len(hidden) + 1, number)
         number += 1
-    padding = max(0, characters - draft.writer.length - 330 * len(plan) - 500)
+    padding = max(0, characters - draft.writer.length - sum(map(_size, plan)) - 500)
     each = padding / max(1, len(plan))
     spare = 0.0
     for theme in order:
@@ -197,6 +220,8 @@ def _body(
             if r.random() < 0.06:
                 at += 1
                 draft.listing(f"{number}.{at}")
+        if r.random() < 0.03:
+            redacted_section(draft, f"{number}.{at + 1}")
         number += 1
 
 
@@ -213,12 +238,24 @@ def _clause(draft: Draft, number: str, entry: Entry, term: tuple[str, str] | Non
     template = r.choice(entry.texts)
     if term and _TERM.search(template) and f"{{{term[0]}}}" in template:
         given[term[0]] = f"the {term[1]}"
+    heading = fill(r.choice(entry.headings), dict(given), r).replace("the ", "") if r.random() < 0.7 else None
+    below = entry.items and template.rstrip(".").endswith("{list}") and r.random() < 0.6
+    parts = [] if below or not entry.items else run_in(entry, given, r)
+    if below:
+        template = template[: template.index("{list}")].rstrip(" :") + ":"
+    elif not term and not entry.items:
+        hide(template, entry, given, r)
     text = capital(fill(template, given, r)).replace("..", ".")
     text = re.sub(r"(?<=\. )the (?=[A-Z])", "The ", text) if draft.given["A"].startswith("the ") else text
-    heading = fill(r.choice(entry.headings), dict(given), r).replace("the ", "") if r.random() < 0.7 else None
-    text = dressed(text, r)
-    start, _ = draft.section(number, heading, text)
-    draft.facts.append(Fact(entry, number, given, text, start))
+    if below:
+        fact, asked = spread(draft, number, heading, text, entry, given)
+        draft.asked += asked
+    else:
+        text = dressed(text, r)
+        start, _ = draft.section(number, heading, text)
+        fact = Fact(entry, number, given, text, start)
+        draft.asked += asked_run_in(draft, fact, parts) if parts else []
+    draft.facts.append(fact)
 
 
 def _questions(draft: Draft, text: str) -> list[Asked]:
@@ -226,7 +263,7 @@ def _questions(draft: Draft, text: str) -> list[Asked]:
     r = draft.r
     found: list[Asked] = []
     for fact in draft.facts:
-        for _ in range(min(len(fact.entry.asks) + 1, 3)):
+        for _ in range(min(len(fact.entry.asks) + 1, 4) if fact.entry.asks else 0):
             made = draft.ask(fact, HELD_OUT)
             if made is None:
                 continue
@@ -241,7 +278,7 @@ def _questions(draft: Draft, text: str) -> list[Asked]:
             first = fact.text.split(". ")[0]
             place = (fact.start, fact.start + len(first))
             found.append(Asked(reword(ask, r), f"Section {fact.number}", place, (fact.start,), "deal where", place))
-    return found + _comparisons(draft)
+    return found + comparisons(draft) + sums(draft)
 
 
 def _defined(draft: Draft, made: Asked, term: str, text: str) -> Asked:
@@ -253,48 +290,12 @@ def _defined(draft: Draft, made: Asked, term: str, text: str) -> Asked:
     return Asked(made.question, capital(answer), (at, stop + 1), (*made.seen, at), "deal term", (at, stop))
 
 
-def _comparisons(draft: Draft) -> list[Asked]:
-    """Which of two periods is the longer one."""
-    r = draft.r
-    known: list[tuple[str, int, str, int, Fact]] = []
-    for fact in draft.facts:
-        for ask in fact.entry.asks:
-            slot = re.match(r"[^{]*{(\w+)}", ask.answer)
-            given = fact.given.get(slot.group(1), "") if slot and ask.label else ""
-            size = _QUANTITY.fullmatch(given) or _QUANTITY.search(given)
-            if size and fact.text.count(given) == 1:
-                known.append(
-                    (
-                        fill(ask.label, dict(fact.given), r),
-                        int(size[1]),
-                        size[2],
-                        fact.start + fact.text.find(given),
-                        fact,
-                    )
-                )
-    r.shuffle(known)
-    found: list[Asked] = []
-    for one, other in zip(known[::2], known[1::2], strict=False):
-        if one[2] != other[2] or one[1] == other[1] or len(found) > 3:
-            continue
-        longer, shorter = (one, other) if one[1] > other[1] else (other, one)
-        question = r.choice((f"Which is longer, {one[0]} or {other[0]}?", f"What gives more time: {one[0]} or {other[0]}?",
-                        f"Compare {one[0]} with {other[0]}. Which one is longer?"))  # fmt: skip
-        answer = f"{capital(longer[0])}: {longer[1]} {longer[2]}s against {shorter[1]} {shorter[2]}{'s' if shorter[1] != 1 else ''}"
-        fact = longer[4]
-        low = max([0, *(m.end() for m in re.finditer(r"[.;] ", fact.text[: longer[3] - fact.start]))])
-        focus = (longer[3], longer[3] + 8)
-        place = (fact.start + low, fact.start + len(fact.text))
-        found.append(Asked(reword(question, r), answer, place, (longer[3], shorter[3]), "deal compare", focus))
-    return found
-
-
 def _refusals(draft: Draft, kind: Kind, used: set[str]) -> list[Asked]:
     """Questions on clauses that fit this kind of agreement but were left out of it, with all their topic."""
     r = draft.r
     found: list[Asked] = []
     for _, entry in _fitting(kind):
-        if entry.name in used or rivals(entry.name) & used:
+        if entry.name in used or _rivals(entry.name) & used:
             continue
         ask = r.choice(entry.asks)
         if "{milestone" in "".join(ask.questions):

@@ -13,6 +13,8 @@ from sparse_backend.train.texts.page import Asked, Writer
 from sparse_backend.train.texts.values import number_words
 from sparse_backend.train.texts.wording import reword
 
+REDACTED = "Redacted in this document"
+"""The answer when the words asked for are struck out."""
 HEADER_WORDS = 6  # of the first line, when a section has a number but no title; as ingest takes them
 
 
@@ -171,9 +173,15 @@ class Draft:
         if found is None:
             return None
         (low, high), (at, stop) = found
-        answer = capital(fill(ask.answer, fact.given, r))
-        question = fill(r.choice(ask.wordings(held_out=self.held_out)), fact.given, r)
+        struck = [slot for slot, given in fact.given.items() if given.startswith("[") and f"{{{slot}}}" in ask.answer]
+        question = capital(fill(r.choice(ask.wordings(held_out=self.held_out)), fact.given, r))
+        if any(given.startswith("[") and given in question for given in fact.given.values()):
+            return None
+        if struck and ask.answer.startswith(("Yes", "No")):
+            return None
+        answer = REDACTED if struck else capital(fill(ask.answer, fact.given, r))
         family = f"{self.family}clause held out" if fact.entry.name in held_out else f"{self.family}clause"
+        family = f"{self.family}redacted" if struck else family
         focus = self.unbroken(fact.start + at, fact.start + stop)
         quote = (fact.start + low, fact.start + high)
         return Asked(reword(question, r), answer, quote, (focus[0],), family, focus)

@@ -177,4 +177,6 @@ class Document:
             start = ahead.end()
         first = self.token_at(start)
         stop = min(self.token_at(max(start, end - 1)) + 1, first + QUOTE_TOKENS)
+        while stop > first + 1 and self._encoding.decode(self.ids[first:stop]).endswith("\ufffd"):
+            stop -= 1  # no character is cut in two
         return first, max(stop, first + 1)

@@ -17,6 +17,8 @@ _POOLS = {
              "conference attendance|professional books|childcare|eyeglasses|bicycle leasing|unpaid leave|first aid training|mobile phones"),
 }  # fmt: skip
 
+TWINS = 0.4  # share of keys that differ from the one before in one place
+
 
 def keys(pool: str, count: int, r: random.Random) -> list[str]:
     """`count` different keys of a pool; pools of people share names now and then, as real ones do."""
@@ -34,6 +36,22 @@ def keys(pool: str, count: int, r: random.Random) -> list[str]:
         made = value(pool, r)
         if pool == "person" and found and r.random() < 0.3:  # the same family name, another person
             made = f"{made.split()[0]} {found[0].split()[1]}"
+        if found and r.random() < TWINS:
+            made = _twin(pool, found[-1], r) or made
         if made not in found:
             found.append(made)
     return found
+
+
+def _twin(pool: str, key: str, r: random.Random) -> str:
+    """A key that differs from `key` in one place, as the next item of a register does; empty where none is known."""
+    if pool == "code":
+        at = r.randrange(3, len(key))
+        return key[:at] + str((int(key[at]) + r.randint(1, 9)) % 10) + key[at + 1 :]
+    if pool == "company":
+        first, _, legal = key.split(" ")
+        return f"{first} {value('company', r).split(' ')[1]} {legal}"
+    if pool == "address":
+        number, _, street = key.partition(" ")
+        return f"{int(number) + r.randint(1, 9)} {street}"
+    return ""

@@ -18,7 +18,7 @@ def manual(
     r: random.Random, corpus: Corpus, characters: int, questions: int, *, held_out: bool = False, look_alikes: int = 3
 ) -> Page:
     """Prose of about `characters` with questions: some on its own sentences, some on facts put between them."""
-    groups = max(1, round(questions * r.choice((0.04, 0.12, 0.25, 0.4))))
+    groups = max(1, round(questions * r.choice((0.06, 0.14, 0.25, 0.4))))
     taken: set[tuple[str, str]] = set()
     tried = [
         needles.group(r, r.randint(look_alikes, look_alikes + 3), taken, held_out=held_out, asked=r.randint(1, 3))

@@ -22,7 +22,7 @@ from sparse_backend.train.texts.page import Page
 from sparse_backend.train.texts.sources import sources
 
 KINDS = ("deal", "contract", "manual", "history", "code", "handbook")
-WEIGHTS = (34, 6, 28, 12, 12, 8)
+WEIGHTS = (42, 5, 25, 9, 9, 10)
 CHARACTERS = {"deal": 4.5, "contract": 4.5, "manual": 4.3, "history": 3.3, "code": 3.2, "handbook": 3.4}
 """Of a token, about."""
 FAR_EVERY = 4  # one row in four holds far documents

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from sparse_backend.train.texts.bank import Entry, bank, capital, fill, locate
 from sparse_backend.train.texts.keys import keys
 from sparse_backend.train.texts.page import NOT_STATED, Asked
-from sparse_backend.train.texts.wording import reword
+from sparse_backend.train.texts.wording import keywords, reword
 
 HELD_OUT = ("access code", "credit limit", "shelf life", "start date")
 """Facts that training never sees; evaluation asks for them."""
+TERSE = 0.15  # share of questions on facts that are keywords alone, beside those of reword
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,8 @@ def group(
         used.add(mark)
         needles.append(Needle(text, entry, given, index < asked))
     wordings = entry.asks[0].wordings(held_out=held_out)
-    refusal = Asked(reword(fill(r.choice(wordings), {"key": names[-1]}, r), r), NOT_STATED, family="refusal look-alike")
+    missing = _terse(fill(r.choice(wordings), {"key": names[-1]}, r), r)
+    refusal = Asked(reword(missing, r), NOT_STATED, family="refusal look-alike")
     return needles, refusal
 
 
@@ -63,8 +65,13 @@ def question(needle: Needle, start: int, r: random.Random, family: str = "look-a
         return None
     (low, high), (at, stop) = found
     wordings = ask.questions if needle.entry.name in HELD_OUT else ask.wordings(held_out=False)
-    words = fill(r.choice(wordings), needle.given, r)
+    words = _terse(fill(r.choice(wordings), needle.given, r), r)
     answer = capital(fill(ask.answer, needle.given, r))
     return Asked(
         reword(words, r), answer, (start + low, start + high), (start + at,), family, (start + at, start + stop)
     )
+
+
+def _terse(question: str, r: random.Random) -> str:
+    """As keywords, one time in seven."""
+    return keywords(question) if r.random() < TERSE else question

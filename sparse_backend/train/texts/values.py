@@ -94,6 +94,14 @@ def wide_money(r: random.Random) -> str:
     return f"{sign}{n:,}"
 
 
+def dollars(r: random.Random) -> str:
+    """A round amount of dollars, easily added to another: in words and figures, or in figures alone."""
+    n = r.choice(
+        (r.randint(1, 40) * 1_000_000, r.randint(1, 19) * 500_000, r.randint(1, 30) * 10_000, r.randint(2, 95) * 1000)
+    )
+    return f"{amount_words(n)} dollars (${n:,})" if r.random() < 0.55 else f"${n:,}"
+
+
 def number_words(n: int) -> str:
     """English words for 0..99."""
     if n <= 20:
@@ -180,6 +188,10 @@ def value(kind: str, r: random.Random) -> str:
         "salary": lambda: f"{r.choice(('$', 'EUR ', 'CHF ', '£'))}{r.randint(48, 400) * 500:,}",
         "leave": lambda: str(r.randint(18, 38)),
         "weekhours": lambda: str(r.randint(18, 45)),
+        "usd": lambda: dollars(r),
+        "fewdays": lambda: _usual(r, (5, 7, 8, 10, 12, 14, 15, 20, 21, 25), "day"),
+        "span": lambda: _counted(r, 2, 9, "year") if r.random() < 0.6 else _usual(r, (6, 9, 18, 30), "month"),
+        "startdate": lambda: f"{_MONTHS[r.randrange(12)]} {r.randint(1, 28)}, {r.randint(2008, 2030)}",
         "area": lambda: f"{r.randint(25, 2400):,}",
         "weeks": lambda: _counted(r, 2, 16, "week"),
         "bank": lambda: f"{r.choice(_BANK_NAMES)} {r.choice(('Bank', 'Savings Bank', 'Trust', 'Credit Bank'))}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 _BEFORE = (
     "Can you tell me: ", "Please tell me: ", "I need to know: ", "According to the document, ", "Quick question: ", "Hi, ", "Hello! ",
@@ -23,9 +24,35 @@ _SWAPS = (
     ("terminate", "end"), ("notified", "reported"), ("document", "file"),
 )  # fmt: skip
 
+_ASKING = (
+    (r"(?:what|which) (?:is|are) (?:the )?", ""), (r"(?:what|which) ", ""), (r"how long ", "duration "), (r"how much ", "amount "), (r"how many ", "number of "),
+    (r"how soon ", "deadline "), (r"how often ", "frequency "), (r"(?:when|by when|on which day|on what day) ", "date "), (r"(?:who|whom) ", "who "),
+    (r"(?:where|in which city|in what town) ", "place "), (r"until when ", "last day "),
+)  # fmt: skip
+"""How a question begins, and what a searcher would type instead."""
+_EMPTY = frozenset("a an the is are was were be been do does did has have had can may must will would shall should it its of to for in on at by there that this "
+                   "our we us i me my you your they them their with from as if so and".split())  # fmt: skip
+KEYWORDS = 0.05  # share of questions that become keywords
+
+
+def keywords(question: str) -> str:
+    """What one would type into a search box: no question word, verb or article; the question itself if it is long, has
+    several sentences or is no question.
+    """
+    if not question.endswith("?") or len(question.split()) > 13 or re.search(r"[.:;?] ", question):
+        return question
+    for begins, instead in _ASKING:
+        found = re.match(begins, question, re.IGNORECASE)
+        if found:
+            rest = [word for word in question[found.end() : -1].split(" ") if word.lower().strip(",") not in _EMPTY]
+            return " ".join([*instead.split(), *rest]) if len(rest) > 1 else question
+    return question
+
 
 def reword(question: str, r: random.Random) -> str:
     """The question as one of many people would write it."""
+    if r.random() < KEYWORDS:
+        return keywords(question)
     if r.random() < 0.3:
         old, new = r.choice(_SWAPS)
         question = question.replace(old, new, 1)
