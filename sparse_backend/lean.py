@@ -33,9 +33,9 @@ class _Norm(NamedTuple):
 
     def __call__(self, x: Tensor) -> Tensor:
         wide = x.float()
-        if len(x) == 1:
+        if x.shape[0] == 1:
             row = wide[0]
-            factor = 1 / math.sqrt(float(torch.dot(row, row)) / len(row) + self.epsilon)
+            factor = 1 / math.sqrt(float(torch.dot(row, row)) / row.shape[0] + self.epsilon)
             return (wide * factor).to(x.dtype) * self.weight
         return (wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.epsilon)).to(x.dtype) * self.weight
 
@@ -101,15 +101,15 @@ class Lean:
             h = layer.before(x)
             q, k, v = (self._heads(product(one, h)) for one in (layer.q, layer.k, layer.v))
             mixed = step.attend(number, q, k, v, layer.form)
-            x = x + product(layer.out, mixed.reshape(len(x), -1))
+            x = x + product(layer.out, mixed.reshape(len(ids), -1))
             h = layer.between(x)
             x = x + product(layer.down, silu(product(layer.gate, h)) * product(layer.up, h))
-        rows = x if len(keep) == len(x) else x[list(keep)]
+        rows = x if len(keep) == len(ids) else x[list(keep)]
         return product(self._head, self._norm(rows))
 
     def _heads(self, x: Tensor) -> Tensor:
         """[L, H * D] as [H, L, D]."""
-        return x.view(len(x), -1, self._dim).transpose(0, 1)
+        return x.view(x.shape[0], -1, self._dim).transpose(0, 1)
 
 
 def product(module: Any, x: Tensor) -> Tensor:
@@ -117,7 +117,7 @@ def product(module: Any, x: Tensor) -> Tensor:
     if type(module) is not nn.Linear:
         packed: Tensor = module.forward(x)
         return packed
-    if len(x) > 1:
+    if x.shape[0] > 1:
         return linear(x, module.weight, module.bias)
     row = torch.mv(module.weight, x[0])
     return (row if module.bias is None else row + module.bias)[None]

@@ -150,9 +150,9 @@ def global_rows(
         gone = torch.arange(total) <= torch.arange(total - length, total)[:, None] - window
         scores.view(kv_heads, group, length, total).masked_fill_(gone, float("-inf"))
     weights = _softmax(scores, extra, group)
-    out, low = queries[0].new_zeros(kv_heads, group * length, dim), 0
-    for k, v in parts:
-        out += torch.bmm(weights[..., low : low + k.shape[1]], v)
-        low += k.shape[1]
+    shares = weights.split([k.shape[1] for k, _ in parts], -1) if len(parts) > 1 else (weights,)
+    out = torch.bmm(shares[0], parts[0][1])
+    for share, (_, v) in zip(shares[1:], parts[1:], strict=True):
+        out = out.add_(torch.bmm(share, v))
     mixed = out.view(heads, length, dim).transpose(0, 1)
     return mixed, weights.view(heads, length, -1)[:, -probabilities:] if probabilities else None
