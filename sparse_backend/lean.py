@@ -115,7 +115,7 @@ class Lean:
 def product(module: Any, x: Tensor) -> Tensor:
     """x [L, K] through a linear layer -> [L, N]; one row as a matrix times a vector."""
     if type(module) is not nn.Linear:
-        packed: Tensor = module.forward(x)
+        packed: Tensor = module.few(x)
         return packed
     if x.shape[0] > 1:
         return linear(x, module.weight, module.bias)

@@ -64,7 +64,7 @@ class Rotation:
 
     @staticmethod
     def swing(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-        """The same for halves that make up all of x's dimensions, `cos` and signed `sin` [L, D] as _whole gives them."""
+        """The same where the halves are all of x's dimensions; `cos` and signed `sin` [L, D] as _whole gives them."""
         wide = x.float()
         return torch.addcmul(wide * cos, wide.roll(x.shape[-1] // 2, -1), sin).to(x.dtype)
 

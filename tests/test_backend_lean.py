@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import torch
-from tests.tiny import build, engine, llama, load, one_thread, qwen2, save, tokens
 from torch import Tensor
 from transformers import LlamaForCausalLM, Qwen3Config
 
@@ -21,6 +20,7 @@ from sparse_backend.packed import Weights
 from sparse_backend.pattern import Pattern
 from sparse_backend.segment import KVBuffer
 from sparse_backend.steps import ReadStep, TailStep
+from tests.tiny import build, engine, llama, load, one_thread, qwen2, save, tokens
 
 CONFIGS = {
     "llama": llama(),
