@@ -113,15 +113,15 @@ def _gaps(engine: Engine, jobs: Sequence[tuple[Segment, Sequence[int]]]) -> tupl
 
 
 def _memory(engine: Engine, jobs: Sequence[tuple[Segment, Sequence[int]]], turns: int) -> dict[str, Any]:
-    """Resident memory after a tenth of the turns, and at their end; an answer of two tokens each."""
+    """Resident memory after each tenth of the turns; an answer of two tokens each."""
     process, marks = psutil.Process(), []
     for turn in range(turns):
         segment, question = jobs[turn % len(jobs)]
         for _ in engine.ask(segment, [*question, turn], stop_ids=frozenset(), max_new_tokens=2):
             pass
-        if turn + 1 in (turns // 10, turns):
+        if (turn + 1) % max(1, turns // 10) == 0:
             marks.append(round(process.memory_info().rss / 1e6))
-    return {"turns": turns, "rss_mb_after_a_tenth_and_all": marks}
+    return {"turns": turns, "rss_mb_after_each_tenth": marks}
 
 
 def _quietly(work: Callable[[], None]) -> None:

@@ -21,6 +21,7 @@ from transformers.masking_utils import AttentionMaskInterface
 
 from sparse_backend import gpu
 from sparse_backend.config import UnsupportedModelError
+from sparse_backend.lean import ROWS, Lean
 from sparse_backend.packed import bytes_of, is_packed, parameters_of
 from sparse_backend.positions import NONE, Rotation, Silencer
 from sparse_backend.segment import KVShape
@@ -87,6 +88,11 @@ class Decoder:
         self.rotary = Silencer(model)
         self.rotations: list[Rotation] = [NONE] * self.shape.layers
         self.windows = windows_of(config)
+        self._lean: Lean | None = None
+
+    def walk(self, forms: Sequence[Form]) -> None:
+        """From now on few rows take the lean walk on a CPU, where there is one; `forms`: what each layer asks for."""
+        self._lean = Lean(self._model, forms, self.shape.head_dim) if Lean.takes(self._model) else None
 
     @property
     def model(self) -> Any:
@@ -118,6 +124,12 @@ class Decoder:
         `keep` defaults to the last token. None when the step ended the pass early (KeysComplete).
         """
         device = self._model.device
+        if self._lean and len(token_ids) <= ROWS and device.type == "cpu":
+            try:
+                with torch.inference_mode():
+                    return self._lean.forward(token_ids, step, [len(token_ids) - 1] if keep is None else keep)
+            except KeysComplete:
+                return None
         ids = torch.tensor([list(token_ids)], device=device)
         places = torch.arange(len(token_ids), device=device)[None]  # rotary modules are silent: steps know the place
         wanted = torch.tensor([len(token_ids) - 1] if keep is None else list(keep), device=device)

@@ -22,6 +22,8 @@ from sparse_backend.config import UnsupportedModelError
 GROUP = 32  # weights that share a scale in int4
 FEW = 8  # rows up to which the weight-only kernels are the faster ones (measured on a CPU)
 FORMAT = 1  # raise it when the same weights are packed otherwise
+_int8 = torch.ops.aten._weight_int8pack_mm.default  # named once: finding an overload takes longer than a small product
+_int4 = torch.ops.aten._weight_int4pack_mm_for_cpu.default
 WORTH = 0.5  # of a model's weights outside the embeddings must be packable
 
 
@@ -63,11 +65,15 @@ class Int8Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The product, plus the bias."""
         if self._kernel and x.numel() <= FEW * x.shape[-1]:
-            rows = x.reshape(-1, x.shape[-1]).contiguous()
-            out: Tensor = torch.ops.aten._weight_int8pack_mm(rows, self.packed, self.scales)
-            out = out.view(*x.shape[:-1], -1)
-        else:
-            out = linear(x, self.packed.to(x.dtype) * self.scales[:, None])  # scaled first: float16 would overflow
+            return self.few(x.reshape(-1, x.shape[-1]).contiguous()).view(*x.shape[:-1], -1)
+        out = linear(x, self.packed.to(x.dtype) * self.scales[:, None])  # scaled first: float16 would overflow
+        return out if self.bias is None else out + self.bias
+
+    def few(self, rows: Tensor) -> Tensor:
+        """The same for contiguous rows [R, K], R at most FEW."""
+        if not self._kernel:
+            return self.forward(rows)
+        out: Tensor = _int8(rows, self.packed, self.scales)
         return out if self.bias is None else out + self.bias
 
     @property
@@ -117,11 +123,13 @@ class Int4Linear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The product, plus the bias."""
         if x.numel() <= FEW * x.shape[-1]:
-            rows = x.reshape(-1, x.shape[-1]).contiguous()
-            out: Tensor = torch.ops.aten._weight_int4pack_mm_for_cpu(rows, self.packed, GROUP, self.table)
-            out = out.view(*x.shape[:-1], -1)
-        else:
-            out = linear(x, self.unpacked(x.dtype))
+            return self.few(x.reshape(-1, x.shape[-1]).contiguous()).view(*x.shape[:-1], -1)
+        out = linear(x, self.unpacked(x.dtype))
+        return out if self.bias is None else out + self.bias
+
+    def few(self, rows: Tensor) -> Tensor:
+        """The same for contiguous rows [R, K], R at most FEW."""
+        out: Tensor = _int4(rows, self.packed, GROUP, self.table)
         return out if self.bias is None else out + self.bias
 
     def unpacked(self, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -54,11 +54,19 @@ class Rotation:
 
             return turn(x, cos, sin, pairs=self.pairs)
         half = len(self.frequencies)
+        if 2 * half == x.shape[-1] and not self.pairs:
+            return self.swing(x, *_whole(cos, sin))
         part = x[..., : 2 * half].float()
         one, other = (part[..., ::2], part[..., 1::2]) if self.pairs else (part[..., :half], part[..., half:])
         turned = one * cos - other * sin, other * cos + one * sin
         mixed = torch.stack(turned, -1).flatten(-2) if self.pairs else torch.cat(turned, -1)
         return torch.cat([mixed.to(x.dtype), x[..., 2 * half :]], -1) if 2 * half < x.shape[-1] else mixed.to(x.dtype)
+
+    @staticmethod
+    def swing(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+        """The same where the halves are all of x's dimensions; `cos` and signed `sin` [L, D] as _whole gives them."""
+        wide = x.float()
+        return torch.addcmul(wide * cos, wide.roll(x.shape[-1] // 2, -1), sin).to(x.dtype)
 
     def undo(self, x: Tensor, positions: Tensor) -> Tensor:
         """x [H, L, D], which stands rotated at `positions`, unrotated again (one more rounding in x's dtype)."""
@@ -81,11 +89,18 @@ class Turns:
         """x [H, L, D] of tokens at start, start + 1, …, rotated."""
         if not len(rotation.frequencies):
             return x
-        key = (id(rotation), start, x.shape[1], str(x.device))
+        cpu = x.device.type == "cpu"
+        key = (id(rotation), start, x.shape[1], "cpu" if cpu else str(x.device))
+        swings = cpu and not rotation.pairs and 2 * len(rotation.frequencies) == x.shape[2]
         if key not in self._known:
-            positions = torch.arange(start, start + x.shape[1])
-            self._known[key] = rotation.angles(positions, x.device)
-        return rotation.apply(x, *self._known[key])
+            angles = rotation.angles(torch.arange(start, start + x.shape[1]), x.device)
+            self._known[key] = _whole(*angles) if swings else angles
+        return rotation.swing(x, *self._known[key]) if swings else rotation.apply(x, *self._known[key])
+
+
+def _whole(cos: Tensor, sin: Tensor) -> tuple[Tensor, Tensor]:
+    """Cosine [L, R] and signed sine of both halves from those of one, so that a rotation is two products."""
+    return torch.cat([cos, cos], -1), torch.cat([-sin, sin], -1)
 
 
 class Silencer:

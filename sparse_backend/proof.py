@@ -64,6 +64,7 @@ def _rotations(decoder: Decoder) -> None:
         raise UnsupportedModelError("its layers have keys of different shapes, which this version does not serve.")
     decoder.heads, kv_heads, dim = shapes.pop()
     decoder.shape = replace(decoder.shape, kv_heads=kv_heads, head_dim=dim)
+    decoder.walk(raw.forms)
     told = zip(raw.forms, decoder.windows, strict=True)
     decoder.windows = [form.window if window is None else window for form, window in told]
     with decoder.rotary.aloud(), attending(rotated), torch.inference_mode():

@@ -14,6 +14,8 @@ from torch import Tensor
 from sparse_backend.extra import PLAIN, Bank, Extra
 from sparse_backend.layout import BLOCK, BlockRow, Layout
 
+FEW = 16  # rows of a key head up to which its keys are faster as the left matrix, which is not packed anew
+
 
 def prefill(
     q: Tensor,
@@ -84,6 +86,13 @@ def apart(
     return out
 
 
+def _products(rows: Tensor, keys: Tensor) -> Tensor:
+    """rows [Hkv, R, D] by keys [Hkv, N, D] -> [Hkv, R, N]; few rows stand on the right, where they alone are packed."""
+    if rows.shape[1] > FEW:
+        return torch.bmm(rows, keys.transpose(1, 2))
+    return torch.bmm(keys, rows.transpose(1, 2)).transpose(1, 2)
+
+
 def _cap(scores: Tensor, extra: Extra) -> None:
     if extra.softcap is not None:
         scores.div_(extra.softcap).tanh_().mul_(extra.softcap)
@@ -130,7 +139,7 @@ def global_rows(
     for q, (k, _) in zip(queries, parts, strict=True):
         if id(q) not in blocks:
             blocks[id(q)] = (q * scale).reshape(kv_heads, group * length, dim)
-        scores_of.append(torch.bmm(blocks[id(q)], k.transpose(1, 2)))
+        scores_of.append(_products(blocks[id(q)], k))
     scores = torch.cat(scores_of, -1) if len(scores_of) > 1 else scores_of[0]
     _cap(scores, extra)
     total = scores.shape[-1]
@@ -141,9 +150,9 @@ def global_rows(
         gone = torch.arange(total) <= torch.arange(total - length, total)[:, None] - window
         scores.view(kv_heads, group, length, total).masked_fill_(gone, float("-inf"))
     weights = _softmax(scores, extra, group)
-    out, low = queries[0].new_zeros(kv_heads, group * length, dim), 0
-    for k, v in parts:
-        out += torch.bmm(weights[..., low : low + k.shape[1]], v)
-        low += k.shape[1]
+    shares = weights.split([k.shape[1] for k, _ in parts], -1) if len(parts) > 1 else (weights,)
+    out = torch.bmm(shares[0], parts[0][1])
+    for share, (_, v) in zip(shares[1:], parts[1:], strict=True):
+        out = out.add_(torch.bmm(share, v))
     mixed = out.view(heads, length, dim).transpose(0, 1)
     return mixed, weights.view(heads, length, -1)[:, -probabilities:] if probabilities else None
