@@ -122,9 +122,8 @@ def main() -> None:
         command = [sys.executable, "-m", "sparse_backend.bench_peers", "--peer", peer, "--level", options.level]
         command += ["--data-dir", str(options.data_dir), "--lengths", *lengths]
         done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603  # our own words
-        print(
-            json.dumps({"peer": peer, "threads": threads, "rows": json.loads(done.stdout.splitlines()[-1])}), flush=True
-        )
+        rows = json.loads(done.stdout.splitlines()[-1])
+        print(json.dumps({"peer": peer, "threads": threads, "rows": rows}), flush=True)  # noqa: T201  # the results
     if options.llama:
         arguments = [str(find_gguf()), str(threads), json.dumps(options.lengths), str(ANSWER)]
         done = subprocess.run([options.llama, "-c", _LLAMA, *arguments], capture_output=True, text=True, check=True)  # noqa: S603  # our own words
