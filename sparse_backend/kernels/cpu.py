@@ -150,7 +150,8 @@ def global_rows(
         gone = torch.arange(total) <= torch.arange(total - length, total)[:, None] - window
         scores.view(kv_heads, group, length, total).masked_fill_(gone, float("-inf"))
     weights = _softmax(scores, extra, group)
-    shares = weights.split([k.shape[1] for k, _ in parts], -1) if len(parts) > 1 else (weights,)
+    sizes = [k.shape[1] for k, _ in parts]
+    shares = torch.split(weights, sizes, -1) if len(parts) > 1 else (weights,)
     out = torch.bmm(shares[0], parts[0][1])
     for share, (_, v) in zip(shares[1:], parts[1:], strict=True):
         out = out.add_(torch.bmm(share, v))
