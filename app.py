@@ -238,8 +238,8 @@ def invite(options: argparse.Namespace) -> int:
     from assistant.keys import ensure_local
     from assistant.web.serving import server_options
     from storage import Store
-    from storage.audit import OPERATOR
     from storage.records import LOCAL
+    from storage.records_people import OPERATOR
 
     settings = settings_of(options)
     store = Store.open(service_options(options).where)

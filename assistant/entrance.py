@@ -13,8 +13,7 @@ from assistant.errors import AssistantError
 from assistant.keys import ensure_local
 from assistant.passwords import Passwords
 from storage import NotFoundError, Store
-from storage.audit import OPERATOR
-from storage.records_people import RESERVED, Invitation, Login, User
+from storage.records_people import OPERATOR, RESERVED, Invitation, Login, User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 

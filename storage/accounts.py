@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlalchemy import delete, or_, select
 
 from storage.access import UNDO_DAYS, check_free, check_version, known_user, some_user, user_with_role
-from storage.audit import OPERATOR, log
+from storage.audit import log
 from storage.records import LOCAL, ConflictError, NotFoundError, StorageError
-from storage.records_people import USER_ROLES, ApiKey, Organisation, User
+from storage.records_people import OPERATOR, USER_ROLES, ApiKey, Organisation, User
 from storage.room import Room
 from storage.schema_logins import IdentityRow, LoginRow
 from storage.schema_people import ApiKeyRow, OrganisationRow, UserRow

@@ -6,11 +6,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from storage.access import known_user, user_with_role
-from storage.records_people import OPERATOR, AuditEntry
+from storage.records_people import AuditEntry
 from storage.room import Room
 from storage.schema_people import AuditRow
-
-__all__ = ["OPERATOR", "Audit", "entry_value", "log"]
 
 
 def log(session: Session, organisation: str, actor: str, action: str, subject: str) -> None:

@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 
 from storage.access import check_free, known_user, user_with_role
 from storage.accounts import check_role, user_value
-from storage.audit import OPERATOR, log
+from storage.audit import log
 from storage.records import LOCAL, ConflictError, NotFoundError
-from storage.records_people import Invitation, User
+from storage.records_people import OPERATOR, Invitation, User
 from storage.room import Room
 from storage.schema_logins import IdentityRow, InvitationRow, LoginRow
 from storage.schema_people import OrganisationRow, UserRow

@@ -11,11 +11,11 @@ from sqlalchemy import delete, select, text, update
 from sqlalchemy.orm import Session
 
 from storage.access import known_user, user_with_role
-from storage.audit import OPERATOR, log
+from storage.audit import log
 from storage.expiry import drop_conversations, drop_documents, expire
 from storage.export import everything_of
 from storage.records import NotFoundError
-from storage.records_people import ERASED
+from storage.records_people import ERASED, OPERATOR
 from storage.records_support import Removed
 from storage.room import Room
 from storage.schema import ConversationRow, DocumentRow, LinkRow, MessageRow, RequestKeyRow

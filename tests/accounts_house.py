@@ -22,8 +22,8 @@ from assistant.service import Service
 from assistant.web.api.options import ApiOptions
 from assistant.web.api.state import ApiState
 from assistant.web.server import application
-from storage.audit import OPERATOR
 from storage.records import LOCAL
+from storage.records_people import OPERATOR
 from tests.api_house import service_in
 
 PASSWORD = "correct horse battery"

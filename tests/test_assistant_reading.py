@@ -25,12 +25,13 @@ class Watched(ReadJob):
         self, on: Reader, source: list[Path] | str, at: threading.Event | None = None, cancel: bool = False
     ) -> None:
         self.states: list[ReadState] = []
-        self._at, self._at_once = at, cancel
+        self._at, self._at_once, self.reads = at, cancel, threading.Event()
         super().__init__(on, source)
 
     def read(self, tokens: int, total: int) -> None:
         super().read(tokens, total)
         self.states.append(self.state)
+        self.reads.set()
         if self._at_once:
             self.cancel()
         if self._at:
@@ -129,7 +130,7 @@ def test_giving_up_a_reading_leaves_the_document_to_whoever_reads_it_too(
 
     monkeypatch.setattr(on, "prepare", prepared)
     first = Watched(on, [contract(tmp_path)], at=go)
-    assert both.acquire(timeout=20)
+    assert both.acquire(timeout=20) and first.reads.wait(20), "it must be the one that reads"
     second = Watched(on, [contract(tmp_path)])  # the same document, from another user
     assert both.acquire(timeout=20)
     first.cancel()

@@ -18,8 +18,8 @@ from assistant.errors import AssistantError
 from assistant.web.accounts.sso import Issuer, SsoError, chosen_name
 from assistant.web.api.options import SsoOptions
 from storage import NotFoundError
-from storage.audit import OPERATOR
 from storage.records import LOCAL
+from storage.records_people import OPERATOR
 from tests.accounts_house import BASE, AccountHouse, Browser, account_house_in
 from tests.fake_issuer import CLIENT, SECRET, FakeIssuer, fake_issuer
 

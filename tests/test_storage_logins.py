@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage import NotFoundError, Store
-from storage.audit import OPERATOR
 from storage.records import LOCAL, ConflictError, NotAllowedError
+from storage.records_people import OPERATOR
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 LATER = NOW + timedelta(days=7)
