@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import selectors
 import signal
 import socket
@@ -84,7 +85,8 @@ class Sandbox:
         """Yields the messages of `worker` (a module name) over `source`; raw bytes come as message["data"].
 
         The time limit counts the waiting for the child only, with `renew` for each message anew. Raises
-        IngestCancelled, LimitError (seconds, memory, output) or BrokenFileError (the child died).
+        IngestCancelled, LimitError (seconds, memory, output), BrokenFileError (the child died) or IngestError (the worker
+        cannot be imported here).
         """
         whole = False
         try:
@@ -96,6 +98,8 @@ class Sandbox:
                 if message.get("sandbox") == "done":
                     whole = True
                     return
+                if message.get("sandbox") == "install":
+                    raise _not_installed(str(message.get("module", "")), name)
                 if "sandbox" in message:
                     raise _failure(str(message["sandbox"]), name, self._limits)
                 yield message
@@ -234,6 +238,11 @@ def _in_memory(data: bytes) -> IO[bytes]:
     while view:
         view = view[file.write(view) :]
     return file
+
+
+def _not_installed(module: str, name: str) -> IngestError:
+    part = module if re.fullmatch(r"[\w.]{1,80}", module) else "a part"  # the child's word, so never a sentence
+    return IngestError(f"{name} was not read: {part} of this installation does not load; install it again.")
 
 
 def _failure(kind: str, name: str, limits: Limits) -> IngestError:

@@ -33,9 +33,19 @@ def main() -> None:
                 _limit_time(seconds)
 
         try:
+            worker = importlib.import_module(header["worker"])
+        except MemoryError:
+            os.close(data_file)
+            send({"sandbox": "memory"})
+            continue
+        except Exception as error:  # no byte of the file was looked at yet: the installation's fault
+            os.close(data_file)
+            send({"sandbox": "install", "module": str(getattr(error, "name", None) or header["worker"])})
+            continue
+        try:
             with os.fdopen(data_file, "rb") as source:
                 data = source.read()
-            importlib.import_module(header["worker"]).work(data, request, send)
+            worker.work(data, request, send)
             send({"sandbox": "done"})
         except MemoryError:
             send({"sandbox": "memory"})

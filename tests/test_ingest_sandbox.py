@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from ingest.document import BrokenFileError, IngestCancelled, LimitError, Limits
+from ingest.document import BrokenFileError, IngestCancelled, IngestError, LimitError, Limits
 from ingest.sandbox import messages
 
 WORKER = "tests.fixtures.ingest_worker"
@@ -96,6 +96,15 @@ def test_a_child_that_fails_says_so_in_our_words(source: Path, do: str, capfd: p
         run(source, {"do": do})
     assert "secret" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_worker_that_cannot_be_imported_is_no_damaged_file(source: Path) -> None:
+    with (
+        source.open("rb") as file,
+        pytest.raises(IngestError, match=r"^f was not read: no_such_part of this") as caught,
+    ):
+        list(messages("no_such_part", file, {}, name="f", limits=Limits()))
+    assert not isinstance(caught.value, BrokenFileError)
 
 
 def test_it_works_from_a_thread(source: Path) -> None:
