@@ -85,8 +85,8 @@ class Sandbox:
         """Yields the messages of `worker` (a module name) over `source`; raw bytes come as message["data"].
 
         The time limit counts the waiting for the child only, with `renew` for each message anew. Raises
-        IngestCancelled, LimitError (seconds, memory, output), BrokenFileError (the child died) or IngestError (the worker
-        cannot be imported here).
+        IngestCancelled, LimitError (seconds, memory, output), BrokenFileError (the child died) or IngestError (the
+        worker cannot be imported here).
         """
         whole = False
         try:
