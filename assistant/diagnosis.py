@@ -14,7 +14,7 @@ from assistant.calibration import sentence, shipped_calibration
 from assistant.keeping import segments
 from assistant.profile_folder import find_profile, profile_lines
 from assistant.service import chosen_level, chosen_pattern
-from assistant.service_options import ServiceOptions
+from assistant.service_options import EMBEDDED, ServiceOptions
 from ingest.extras import extras
 from sparse_backend.config import BackendError
 from sparse_backend.embedded import NAME, find_gguf
@@ -38,7 +38,7 @@ def diagnose(options: ServiceOptions) -> dict[str, Any]:
     """Name → value, for people and as JSON. Raises BackendError for a wrong pattern, level or implementation."""
     profile = find_profile(options.bot, options.profiles)
     pattern, level = chosen_pattern(options, profile), chosen_level(options, profile)
-    schedule = preset(pattern, level)
+    schedule = preset(pattern, level, trained=options.model == EMBEDDED)
     store = Store.open(options.where)
     number, size = segments(options).usage()
     memory = psutil.virtual_memory()

@@ -20,6 +20,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+READ_UNDER = "read_under"  # in config.json: the pattern that a model was trained under
+
 
 class BackendError(Exception):
     """Base of every error that this package raises on purpose; `str(error)` is meant for users."""

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import json
 from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
 from sparse_backend import reader_delta
-from sparse_backend.config import ModelNotFoundError
+from sparse_backend.config import READ_UNDER, ModelNotFoundError
 from sparse_backend.unpack import ensure_unpacked, unpacked_folder
 
 NAME = "SmolLM2-135M-Instruct"
@@ -56,7 +57,7 @@ def ensure_embedded(models: Path, *, reader: bool = True) -> Path:
 
 
 def _train(folder: Path) -> None:
-    """Puts the reader's weights in the place of the published ones."""
+    """Puts the reader's weights in the place of the published ones, and notes under which pattern they were trained."""
     if reader_delta.files_hash(READER) != READER_SHA256:
         raise ModelNotFoundError(
             f"The reader's weights in {READER} are not those of this version; restore them from the repository."
@@ -64,3 +65,5 @@ def _train(folder: Path) -> None:
     file = folder / "model.safetensors"
     weights = reader_delta.apply(load_file(file), READER)
     save_file(weights, file, metadata={"format": "pt"})
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    (folder / "config.json").write_text(json.dumps(config | {READ_UNDER: "headers"}, indent=2) + "\n", "utf-8")

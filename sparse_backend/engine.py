@@ -70,7 +70,7 @@ class Engine:
         self.decoder = decoder
         self.options = options
         decoder.to(options.impl.device)
-        self.schedule = preset(options.pattern, options.level)
+        self.schedule = preset(options.pattern, options.level, trained=decoder.trained)
         self.heads: tuple[Head, ...] = ()  # those that look at the proof, where they are known for this model
         self.store = SegmentStore(options.segments, store)
         self.store.open()

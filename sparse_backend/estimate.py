@@ -17,7 +17,7 @@ from transformers import AutoConfig
 
 from sparse_backend.config import ModelNotFoundError
 from sparse_backend.crossover import narrowed, reading
-from sparse_backend.model import trained_range, windows_of
+from sparse_backend.model import reads_under_headers, trained_range, windows_of
 from sparse_backend.pattern import Pattern
 from sparse_backend.presets import preset
 from sparse_backend.segment import KVShape
@@ -61,7 +61,7 @@ def estimate(
         dtype=dtype,
     )
     limit = trained_range(config)
-    schedule = reading(preset(pattern, level), tokens, limit, "cpu")
+    schedule = reading(preset(pattern, level, trained=reads_under_headers(config)), tokens, limit, "cpu")
     patterns = (narrowed(schedule.of(layer, shape.layers), own) for layer, own in enumerate(windows_of(config)))
     pairs = sum(_pairs(one, tokens, anchors) for one in patterns)
     linear = 2 * _linear_weights(files) * tokens

@@ -20,7 +20,7 @@ from transformers import AttentionInterface
 from transformers.masking_utils import AttentionMaskInterface
 
 from sparse_backend import gpu
-from sparse_backend.config import UnsupportedModelError
+from sparse_backend.config import READ_UNDER, UnsupportedModelError
 from sparse_backend.lean import ROWS, Lean
 from sparse_backend.packed import bytes_of, is_packed, parameters_of
 from sparse_backend.positions import NONE, Rotation, Silencer
@@ -66,6 +66,8 @@ class Step(Protocol):
 class Decoder:
     """A loaded decoder. `limit`: tokens it was trained to hold; `fingerprint`: hash of weights, config and dtype.
 
+    `trained`: its config says that it was trained under the pattern `headers`, so that it does not drift there.
+
     `rotations`: how each layer encodes positions, filled in once the model has been asked (see proof.examine).
     """
 
@@ -76,6 +78,7 @@ class Decoder:
         self.name = name
         self.fingerprint = fingerprint
         self.limit = trained_range(config)
+        self.trained = reads_under_headers(config)
         self.heads = heads
         self.shape = KVShape(
             layers=config.num_hidden_layers,
@@ -124,7 +127,7 @@ class Decoder:
         `keep` defaults to the last token. None when the step ended the pass early (KeysComplete).
         """
         device = self._model.device
-        if self._lean and len(token_ids) <= ROWS and device.type == "cpu":
+        if self._lean and len(token_ids) <= ROWS and device.type == "cpu":  # it may have moved since `walk`
             try:
                 with torch.inference_mode():
                     return self._lean.forward(token_ids, step, [len(token_ids) - 1] if keep is None else keep)
@@ -160,6 +163,11 @@ def trained_range(config: Any) -> int:
     if "longrope" in kinds and original:  # beyond it, other frequencies would be needed for what was read before
         return int(original)
     return int(config.max_position_embeddings)
+
+
+def reads_under_headers(config: Any) -> bool:
+    """Whether the model was trained to read under the pattern `headers`, as embedded.ensure_embedded notes it."""
+    return getattr(config, READ_UNDER, None) == "headers"
 
 
 def windows_of(config: Any) -> list[int | None]:

@@ -5,9 +5,13 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
-from sparse_backend import embedded, unpack
+from sparse_backend import EngineOptions, embedded, unpack
 from sparse_backend.config import ModelNotFoundError
+from sparse_backend.engine import Engine
+from sparse_backend.loading import load_decoder
+from sparse_backend.presets import preset
 
 pytestmark = pytest.mark.model
 DEAD = 2**22 + 1  # above the kernel's highest process id
@@ -83,3 +87,11 @@ def test_a_faster_process_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.setattr(unpack, "convert", convert)
     made = embedded.ensure_embedded(tmp_path, reader=False)
     assert (made / "theirs").exists() and list(tmp_path.iterdir()) == [made]
+
+
+def test_the_reader_reads_under_the_windows_it_was_trained_with(shared_data: Path, tmp_path: Path) -> None:
+    folder = embedded.ensure_embedded(shared_data / "models")
+    decoder = load_decoder(embedded.NAME, str(folder), torch.bfloat16, tmp_path / "fingerprints.json")
+    engine = Engine(decoder, EngineOptions(tmp_path / "segments", "headers", "balanced"))
+    assert decoder.trained and engine.schedule == preset("headers", "balanced", trained=True)
+    assert engine.schedule != preset("headers", "balanced")

@@ -15,8 +15,12 @@ def test_bands_follow_one_another_and_start_again() -> None:
 
 
 def test_the_same_windows_as_a_preset_are_the_same_patterns() -> None:
-    mine, level = parse_bands("12x1024+12x256").schedule, preset("headers", "balanced")
-    assert [mine.of(layer, 24) for layer in range(24)] == [level.of(layer, 24) for layer in range(24)]
+    for bands, level in (
+        ("12x1024+12x256", preset("headers", "balanced", trained=True)),
+        ("18xdense+6x1024", preset("headers", "faithful")),
+    ):
+        mine = parse_bands(bands).schedule
+        assert [mine.of(layer, 24) for layer in range(24)] == [level.of(layer, 24) for layer in range(24)]
 
 
 def test_repairs_and_anchors_are_read_from_the_text() -> None:

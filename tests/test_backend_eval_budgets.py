@@ -45,7 +45,7 @@ def test_the_next_window_goes_where_a_token_buys_most() -> None:
 
 
 def test_the_cost_is_that_of_the_level() -> None:
-    assert cost(level_setting("headers", "balanced").schedule, 30, 3) == 15 * 3 * (1024 + 256)
+    assert cost(level_setting("headers", "balanced", trained=True).schedule, 30, 3) == 15 * 3 * (1024 + 256)
     with pytest.raises(EvalError, match="reads layers densely"):
         cost(level_setting("headers", "faithful").schedule, 30, 3)
 

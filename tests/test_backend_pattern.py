@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from sparse_backend.config import EngineOptions, Impl, UnsupportedPatternError, parse_impl
 from sparse_backend.pattern import Pattern
-from sparse_backend.presets import LEVELS, PATTERNS, SINK, preset
+from sparse_backend.presets import LEVELS, PATTERNS, SINK, TRAINED, Schedule, preset
+from sparse_backend.train import packing
 
 
 @given(
@@ -43,7 +44,7 @@ def test_global_tokens_are_sorted_and_named_once() -> None:
 def test_every_preset_can_be_built(name: str, level: str) -> None:
     schedule = preset(name, level)
     if name in ("dense", "headers"):
-        windows = (None, None) if name == "dense" else LEVELS[level]
+        windows = (None, None) if name == "dense" else (LEVELS[level].shallow, LEVELS[level].deep)
         assert (schedule.shallow.window, schedule.deep.window) == windows
     if name != "dense":
         assert (schedule.deep.sink, schedule.deep.anchors) == (SINK, True)
@@ -61,10 +62,30 @@ def test_unknown_names_list_the_choices() -> None:
 
 @pytest.mark.parametrize("layers, shallow", [(1, 1), (2, 1), (3, 2), (30, 15)])
 def test_the_first_half_of_the_layers_is_shallow(layers: int, shallow: int) -> None:
-    schedule = preset("headers", "balanced")
+    schedule = preset("headers", "balanced", trained=True)
     assert [schedule.of(layer, layers) is schedule.shallow for layer in range(layers)] == (
         [True] * shallow + [False] * (layers - shallow)
     )
+
+
+@pytest.mark.parametrize("level, shallow", [("faithful", 18), ("balanced", 16), ("fast", 14)])
+def test_a_share_of_the_layers_is_dense(level: str, shallow: int) -> None:
+    """The shares that were measured on 24 layers: docs/quality.md."""
+    schedule = preset("headers", level)
+    windows = [schedule.of(layer, 24).window for layer in range(24)]
+    assert windows == [None] * shallow + [1024] * (24 - shallow)
+    assert schedule.fingerprint != Schedule(schedule.shallow, schedule.deep).fingerprint
+
+
+def test_the_reader_reads_as_it_was_trained() -> None:
+    """The levels of other models may change; this follows the training alone."""
+    trained = preset("headers", "balanced", trained=True)
+    assert (trained.shallow.window, trained.deep.window) == packing.WINDOWS and trained.share == (1, 2)
+    assert trained.fingerprint == ("headers:window=1024:sink=64:anchors=1|headers:window=256:sink=64:anchors=1"), (
+        "segments on disk are found by it"
+    )
+    assert preset("headers", "faithful", trained=True) == preset("headers", "faithful")
+    assert preset("longformer", "fast", trained=True) == preset("longformer", "fast")
 
 
 def test_fingerprints_differ_wherever_keys_and_values_would() -> None:
@@ -77,8 +98,8 @@ def test_fingerprints_differ_wherever_keys_and_values_would() -> None:
         Pattern("b", 5),
     ]
     assert len({pattern.fingerprint for pattern in patterns}) == len(patterns)
-    schedules = {preset(name, level).fingerprint for name in ("headers",) for level in LEVELS}
-    assert len(schedules) == len(LEVELS)
+    schedules = {preset("headers", level, trained=of).fingerprint for level in LEVELS for of in (False, True)}
+    assert len(schedules) == len(LEVELS) + len(TRAINED)
 
 
 def test_impossible_options_are_refused(tmp_path: object) -> None:

@@ -94,7 +94,7 @@ def small(name: str) -> Schedule:
     shrunk = {"faithful": 64, "balanced": 64, "fast": 64}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(presets, "SPANS", shrunk)
-        patch.setattr(presets, "LEVELS", {"balanced": (64, 16)})
+        patch.setattr(presets, "LEVELS", {"balanced": presets.Level(64, 16)})
         patch.setattr(presets, "BLOCK", 16)
         patch.setattr(presets, "SINK", 3)
         if name == "dynamic":

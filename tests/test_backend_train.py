@@ -59,7 +59,7 @@ def test_a_document_is_read_as_the_preset_says_pair_by_pair() -> None:
     one = example(n, (20, 30))
     row = pack(NEAR, one)
     bank = row.source[: NEAR.bank][row.key_doc[: NEAR.bank] != PAD]
-    schedule = preset("headers", "balanced")
+    schedule = preset("headers", "balanced", trained=True)
     query, key = torch.arange(n)[:, None], torch.arange(n)[None]
     for kind, pattern in enumerate((schedule.shallow, schedule.deep)):
         found = matrices(row, "cpu")[kind][:n]

@@ -109,6 +109,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     case = load_case(options.document, load_questions(options.questions)) if options.document else None
     with tempfile.TemporaryDirectory(prefix="unabridged-eval-") as scratch:
         bench = load(options, Path(scratch))
+        settings = settings_of(options, trained=bench.decoder.trained or options.command == "budgets")  # of windows
         facts = conditions(bench.decoder, bench.impl)
         examiner = Examiner(bench.backend, bench.chat, MiniLM)
         if options.command == "budgets":
@@ -167,18 +168,18 @@ def check(options: argparse.Namespace) -> None:
         torch.set_num_threads(options.threads)
 
 
-def settings_of(options: argparse.Namespace) -> list[Setting]:
-    """The columns of the table, dense first. Raises EvalError or UnsupportedPatternError."""
-    found = _settings_of(options)
+def settings_of(options: argparse.Namespace, *, trained: bool = False) -> list[Setting]:
+    """The columns of the table, dense first; `trained` as `preset`. Raises EvalError or UnsupportedPatternError."""
+    found = _settings_of(options, trained)
     return [replace(one, always=one.name != "dense") for one in found] if options.always else found
 
 
-def _settings_of(options: argparse.Namespace) -> list[Setting]:
+def _settings_of(options: argparse.Namespace, trained: bool) -> list[Setting]:
     if options.settings:
-        return [parse_bands(one) if LOOK.match(one) else named([one], ablation())[0] for one in options.settings]
+        return [parse_bands(one) if LOOK.match(one) else named([one], ablation(trained))[0] for one in options.settings]
     if options.command == "ablation":
-        return list(ablation())
-    levels = [level_setting(options.pattern, level) for level in dict.fromkeys(options.level)]
+        return list(ablation(trained))
+    levels = [level_setting(options.pattern, level, trained=trained) for level in dict.fromkeys(options.level)]
     rivals = {"dense": dense_setting, "retrieval": rival_setting}
     first = [dense_setting()] if "dense" in options.rival or options.command != "suites" else []
     rest = [rivals[name]() for name in dict.fromkeys(options.rival) if name != "dense"]

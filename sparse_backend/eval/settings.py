@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sparse_backend.eval.case import EvalError
 from sparse_backend.pattern import Pattern
-from sparse_backend.presets import SINK, Schedule, dense, preset
+from sparse_backend.presets import LEVELS, SINK, Schedule, dense, preset
 
 TOP = 5  # chunks that the rival reads
 MEAN_BLOCK = 64  # keys behind one mean
@@ -78,9 +78,9 @@ def dense_setting() -> Setting:
     return Setting("dense", Schedule(dense(), dense()))
 
 
-def level_setting(pattern: str, level: str) -> Setting:
-    """A preset of the product; raises UnsupportedPatternError for an unknown one."""
-    return Setting(level if pattern == "headers" else f"{pattern} {level}", preset(pattern, level))
+def level_setting(pattern: str, level: str, *, trained: bool = False) -> Setting:
+    """A preset of the product, as `preset` says; raises UnsupportedPatternError for an unknown one."""
+    return Setting(level if pattern == "headers" else f"{pattern} {level}", preset(pattern, level, trained=trained))
 
 
 def rival_setting(top: int = TOP) -> Setting:
@@ -93,16 +93,14 @@ def first_dense(layers: int, window: int) -> Schedule:
     return FirstDense(dense(), Pattern("headers", window, SINK, anchors=True), layers_dense=layers)
 
 
-def ablation() -> tuple[Setting, ...]:
-    """The repairs, each alone on the same short window, and the levels they are compared with."""
+def ablation(trained: bool = False) -> tuple[Setting, ...]:
+    """The repairs, each alone on the same short window, and the levels they are compared with, as `preset` says."""
     base = 256
     plain = windows(base, base)
     more = ("headers", "paragraphs")
     return (
         dense_setting(),
-        level_setting("headers", "faithful"),
-        level_setting("headers", "balanced"),
-        level_setting("headers", "fast"),
+        *(level_setting("headers", level, trained=trained) for level in LEVELS),
         Setting(f"window {base}", plain),
         Setting("window 1024", windows(1024, 1024)),
         Setting("window 2048", windows(2048, 2048)),

@@ -17,7 +17,7 @@ from sparse_backend.presets import SINK
 Ints = NDArray[np.int32]
 
 TRAINED = 8192  # tokens of document and question at true positions; beyond, positions are anchored
-WINDOWS = (1024, 256)  # of the shallow and the deep half of the layers, as the preset `headers` at level balanced
+WINDOWS = (1024, 256)  # of the shallow and the deep half of the layers, as presets.TRAINED at level balanced
 SELECT_BLOCK = 64  # tokens of a selected block
 BUDGET = 4096  # tokens that a question on a far document looks at
 EVERYTHING = 1 << 24  # a window without limit
