@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 import re
 import subprocess
 from pathlib import Path
@@ -11,6 +14,7 @@ import pypdf
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+import app
 from ingest import Limits
 from tests.whole import CONTRACT, contract, data, run
 
@@ -27,6 +31,16 @@ def refused(result: subprocess.CompletedProcess[str], *words: str) -> None:
     assert lines[0].endswith(".")
     for word in words:
         assert word in lines[0]
+
+
+def here(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As `run`, in this process: starting one takes seconds, and what is refused is refused before a model answers."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("UNABRIDGED_")]:
+            patch.delenv(name)
+        status = app.main([*arguments, "--data-dir", str(data)])
+    return subprocess.CompletedProcess(arguments, status, out.getvalue(), err.getvalue())
 
 
 def left(data: Path) -> list[str]:
@@ -114,7 +128,7 @@ def test_wrong_files_are_refused_in_one_sentence(
     tmp_path: Path, data: Path, name: str, content: bytes, words: list[str]
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    refused(run(data, "ask", str(tmp_path / name), "-q", "What is this?"), *words)
+    refused(here(data, "ask", str(tmp_path / name), "-q", "What is this?"), *words)
     assert left(data) == []
 
 
@@ -131,22 +145,22 @@ def test_encrypted_and_truncated_pdfs_are_refused(tmp_path: Path, data: Path) ->
     writer.write(str(locked))
     cut.write_bytes(plain.read_bytes()[:4000])
     refused(run(data, "ask", str(locked), "-q", "What?"), "locked.pdf", "password")
-    refused(run(data, "ask", str(cut), "-q", "What?"), "cut.pdf")
+    refused(here(data, "ask", str(cut), "-q", "What?"), "cut.pdf")
     assert left(data) == []
 
 
 @pytest.mark.model
 def test_wrong_arguments_are_refused_in_one_sentence(contract: Path, data: Path) -> None:
     ask = ("ask", str(contract), "-q")
-    refused(run(data, *ask, ""), "question")
-    refused(run(data, *ask, "   "), "question")
-    refused(run(data, "ask", str(contract) + ".nope", "-q", "What?"), "nda.md.nope")
-    refused(run(data, *ask, "What?", "--model", "/nowhere/at/all"), "/nowhere/at/all")
-    refused(run(data, *ask, "What?", "--pattern", "longnet"), "headers, dense")
-    refused(run(data, *ask, "What?", "--level", "sloppy"), "faithful, balanced, fast")
-    refused(run(data, *ask, "What?", "--impl", "cuda"), "auto, reference, cpu, triton, flex")
-    refused(run(data, *ask, "What?", "--bot", "poet"), "legal")
-    refused(run(data, "ask", "-q", "What?", "--conversation", "0" * 32))
+    refused(run(data, *ask, ""), "question")  # one of each kind as a process of its own
+    refused(here(data, *ask, "   "), "question")
+    refused(here(data, "ask", str(contract) + ".nope", "-q", "What?"), "nda.md.nope")
+    refused(here(data, *ask, "What?", "--model", "/nowhere/at/all"), "/nowhere/at/all")
+    refused(here(data, *ask, "What?", "--pattern", "longnet"), "headers, dense")
+    refused(here(data, *ask, "What?", "--level", "sloppy"), "faithful, balanced, fast")
+    refused(here(data, *ask, "What?", "--impl", "cuda"), "auto, reference, cpu, triton, flex")
+    refused(here(data, *ask, "What?", "--bot", "poet"), "legal")
+    refused(here(data, "ask", "-q", "What?", "--conversation", "0" * 32))
     assert left(data) == []
 
 
@@ -155,7 +169,7 @@ def test_a_document_beyond_the_trained_range_is_refused_whole(tmp_path: Path, da
     long = tmp_path / "long.txt"
     long.write_text("The parties agree on what follows, and on nothing else. " * 900)
     refused(
-        run(data, "ask", str(long), "-q", "What?", "--pattern", "dense"),
+        here(data, "ask", str(long), "-q", "What?", "--pattern", "dense"),
         "long.txt",
         "8,192",
         "--model",
@@ -167,5 +181,5 @@ def test_a_document_beyond_the_trained_range_is_refused_whole(tmp_path: Path, da
 @pytest.mark.model
 @pytest.mark.real
 def test_a_scan_without_text_is_refused(real: Path, data: Path) -> None:
-    refused(run(data, "ask", str(real / "scan-without-text.pdf"), "-q", "What?"), "scan-without-text.pdf")
+    refused(here(data, "ask", str(real / "scan-without-text.pdf"), "-q", "What?"), "scan-without-text.pdf")
     assert left(data) == []
