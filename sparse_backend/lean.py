@@ -1,8 +1,9 @@
 """Lean: the layers of a plain Llama-like decoder, walked for the few rows of a decode step on a CPU.
 
 For one row, what transformers' modules cost beside the arithmetic is a large share of a step, and torch multiplies a
-matrix with a vector faster as such than as a product of matrices. The steps and the types that they round
-to are the modules' own, sums may run in another order; attention stays the step's. Only families whose modules are known here are walked, all others run as they are.
+matrix with a vector faster as such than as a product of matrices. The steps and the types that they round to are the
+modules' own, sums may run in another order; attention stays the step's. Only families whose modules are known here are
+walked, all others run as they are.
 """
 
 from __future__ import annotations

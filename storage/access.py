@@ -47,10 +47,13 @@ def some_user(session: Session, user: str) -> UserRow:
     return session.get_one(UserRow, user)
 
 
-def check_free(session: Session, user: str) -> None:
-    """Raises ConflictError for a name that somebody has, or that stands for nobody in particular."""
+def check_free(session: Session, user: str, otherwise: str = "choose another one") -> None:
+    """Raises ConflictError for a name that somebody has, or that stands for nobody in particular.
+
+    `otherwise`: what the person at the screen can do about it.
+    """
     if user in RESERVED or session.get(UserRow, user) is not None:
-        raise ConflictError(f"The user name “{user}” is taken; choose another one.")
+        raise ConflictError(f"The user name “{user}” is taken; {otherwise}.")
 
 
 def insert_missing(session: Session, table: type[OrganisationRow] | type[UserRow], **values: object) -> None:

@@ -102,7 +102,7 @@ class Logins(Room):
         with self._begin() as session:
             if session.get(IdentityRow, (issuer, subject)) is not None:
                 raise ConflictError("This identity belongs to an account here already.")
-            check_free(session, user)
+            check_free(session, user, "ask an admin for an invitation")
             person = UserRow(id=user, organisation_id=LOCAL, name=user, role="member", zone="UTC", created_at=now)
             session.add(person)
             session.flush()

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -15,15 +13,9 @@ from sparse_backend import BackendError
 from storage import Store
 from tests.fakes import ScriptedBot, ScriptedEngine
 from tests.talk_cases import deed, said, scripted, store, talk
+from tests.waiting import until
 
 __all__ = ["deed", "scripted", "store", "talk"]  # fixtures
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 # -- background answers ------------------------------------------------------------------
@@ -65,7 +57,7 @@ def test_of_many_starts_at_once_one_is_answered(
         thread.join(20)
     go.set()
     assert len(refused) == 7
-    wait_for(lambda: chat.job(talk) is None)
+    until(lambda: chat.job(talk) is None)
     assert len(said(store, talk)) == 2
 
 

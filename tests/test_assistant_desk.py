@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from sparse_backend.shelf import Shelf
 from storage import NotFoundError
 from tests.chat_cases import ANSWER, CONTRACT, alerts, ann, asked, desk, engine, house, read, talk
 from tests.fakes import ScriptedEngine, contract
+from tests.waiting import until
 
 __all__ = ["ann", "desk", "engine", "house", "talk"]  # fixtures
 
@@ -102,9 +102,7 @@ def test_a_page_closed_while_answering_loses_nothing(
     next(views), next(views)
     views.close()  # type: ignore[attr-defined]
     engine.hold.set()
-    end = time.monotonic() + 20
-    while house.chat.job(talk) and time.monotonic() < end:
-        time.sleep(0.01)
+    until(lambda: house.chat.job(talk) is None)
     assert house.store.messages(ann, talk)[1].content == ANSWER
     home = desk.home(ann)
     assert home.conversation == talk and home.transcript and "120" in home.transcript

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
 
 import pytest
 
@@ -13,15 +11,9 @@ from assistant.service import Service
 from assistant.web.desk import Desk
 from assistant.web.view import View
 from tests.chat_cases import ANSWER, alerts, ann, asked, desk, engine, house, talk
+from tests.waiting import until
 
 __all__ = ["ann", "desk", "engine", "house", "talk"]  # fixtures
-
-
-def until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < end, "it never came"
-        time.sleep(0.01)
 
 
 @pytest.fixture

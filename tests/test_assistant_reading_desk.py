@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,15 +17,9 @@ from assistant.web.desk import Desk
 from ingest import IngestError
 from tests.chat_cases import CONTRACT, ann, desk, engine, house
 from tests.fakes import contract
+from tests.waiting import until
 
 __all__ = ["ann", "desk", "engine", "house"]  # fixtures
-
-
-def until(done: Callable[[], object]) -> None:
-    end = time.monotonic() + 20
-    while not done():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_a_reading_opens_its_conversation_on_an_empty_page(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +19,7 @@ from assistant.webhook import ATTEMPTS, FIRST_PAUSE, LONGEST_PAUSE, new_client, 
 from assistant.webhook_address import AddressError, Guard
 from assistant.webhook_sign import verify
 from storage import Store
+from tests.waiting import until
 from tests.webhook_house import NOW, SECRET, Box, Event, Receiver, courier, receiver
 
 __all__ = ["receiver"]  # fixtures
@@ -171,10 +171,7 @@ def test_a_courier_of_a_store_delivers_a_hand_off(tmp_path: Path, receiver: Rece
     store.hand_offs.request("boss", talk, "person", "{}")
     stop = start_courier(store, ["127.0.0.1"])
     try:
-        end = time.monotonic() + 20
-        while not store.outbox.counts()["delivered"]:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: store.outbox.counts()["delivered"])
     finally:
         stop.set()
     assert len(receiver.got) == 1

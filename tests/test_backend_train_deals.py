@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from sparse_backend.train.packing import Example, Packer, RowShape, Tail
+from sparse_backend.train.texts import deals as deals_module
 from sparse_backend.train.texts.bank import Ask, bank, fill, locate, rewordings
 from sparse_backend.train.texts.deal_words import KINDS, OLDER, TOPICS, fits, rivals
 from sparse_backend.train.texts.deals import HELD_OUT, clauses, deal
@@ -190,3 +191,11 @@ def test_questions_are_dropped_before_documents() -> None:
     example = Example(np.zeros(100, np.int32), np.zeros(0, np.int32), tails)
     assert len(fewer_tails(example, 145, 1000).tails) == 4 and len(fewer_tails(example, 1000, 9).tails) == 2
     assert len(fewer_tails(example, 50, 0).tails) == 1
+
+
+def test_a_name_stands_for_one_clause() -> None:
+    """HELD_OUT names clauses, so two of one name could not be told apart."""
+    folder = Path(deals_module.__file__).parent
+    texts = [path.read_text("utf-8") for path in sorted([*folder.glob("deals_*.txt"), folder / "lists.txt"])]
+    names = [line[2:].split(" @")[0] for text in texts for line in text.splitlines() if line.startswith("# ")]
+    assert len(names) > 250 and sorted(names) == sorted(set(names))

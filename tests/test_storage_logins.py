@@ -148,6 +148,8 @@ def test_an_identity_is_one_user(people: Store) -> None:
     for user, subject in (("zoe", "s1"), ("bob", "s2")):  # neither an identity nor a name is taken over
         with pytest.raises(ConflictError):
             people.logins.admit(user, issuer, subject, NOW)
+    with pytest.raises(ConflictError, match="“bob” is taken; ask an admin"):  # nobody chooses a name there
+        people.logins.admit("bob", issuer, "s3", NOW)
     assert people.logins.admit("zoe", issuer, "s2", NOW).role == "member"
     assert people.logins.user_of_identity(issuer, "s2").id == "zoe"
     people.privacy.erase("kim")
