@@ -30,6 +30,7 @@ class Signals:
     `looked`: attention on the proof, 1 where none got more; where the useful heads are known, `focus`: its share of all
     attention on the document, and `mass`: the attention itself, per token said. `likely`, `weakest`: probability of the
     tokens, geometric mean and least. `symbols`: 1 where names of code stand where it says, -1 where they do not.
+    `selected`: 1 where it looked at a selection of the text, 0 at all of it.
     """
 
     quoted: float | None = None
@@ -42,6 +43,7 @@ class Signals:
     likely: float | None = None
     weakest: float | None = None
     symbols: float | None = None
+    selected: float | None = None
 
     def values(self) -> dict[str, float | None]:
         """By name."""
@@ -58,6 +60,7 @@ def signals(
     *,
     symbols: float | None = None,
     useful: bool = True,
+    selected: bool = False,
 ) -> Signals:
     """Of `text`, an answer or a sentence. `mass` [passages] of attention, `cited` [start, end) in the document's text.
 
@@ -86,16 +89,18 @@ def signals(
         likely=math.exp(sum(each.logprob for each in choices) / len(choices)) if choices else None,
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
         symbols=symbols,
+        selected=float(selected),
     )
 
 
-def refusal_signals(citer: Citer, question: str, choices: Sequence[Choice]) -> Signals:
+def refusal_signals(citer: Citer, question: str, choices: Sequence[Choice], *, selected: bool = False) -> Signals:
     """Of an answer that says the document is silent: what it holds of the question speaks against it."""
     asked = terms_of(question)
     return Signals(
         asked=citer.most_held(asked) if asked else None,
         likely=math.exp(sum(each.logprob for each in choices) / len(choices)) if choices else None,
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
+        selected=float(selected),
     )
 
 

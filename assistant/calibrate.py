@@ -20,6 +20,7 @@ from assistant.answer_signals import Signals, refusal_signals, signals
 from assistant.calibration import Calibration, calibration_file, general
 from assistant.citations import Citer, Mass, relative
 from assistant.confidence import (
+    AGAINST,
     ANSWER,
     REFUSAL,
     SUPPORTED,
@@ -49,7 +50,8 @@ from sparse_backend.probe import Head
 from sparse_backend.sampling import Choice
 
 SUITES = ("needle", "qa", "code", "history", "absent", "multikey")
-SHAPES = ((1024, 0.3), (1024, 0.8), (2048, 0.6), (2048, 0.15), (1536, 0.5), (4096, 0.5))  # tokens, depth
+SHAPES = ((1024, 0.3), (9216, 0.5), (2048, 0.6), (1024, 0.8), (2048, 0.15), (1536, 0.5), (4096, 0.5))
+"""Tokens and depth; the second lies beyond the embedded model's range, where answers look at a selection."""
 TEXTS = 60
 LEAST_HEADS = 4  # one head alone may fail on a kind of text that was not generated
 
@@ -68,6 +70,7 @@ class Trial:
     mass: torch.Tensor | None
     choices: tuple[Choice, ...]
     citer: Citer
+    selected: bool
 
     @property
     def look(self) -> Look | None:
@@ -97,7 +100,7 @@ class Weighed:
 
 
 def cells(texts: int) -> Iterator[Cell]:
-    """So many texts: short ones first, every suite in turn; even seeds teach, odd ones test."""
+    """So many texts: every suite in turn, at one length after the other; even seeds teach, odd ones test."""
     count, seed = 0, 0
     while True:
         for tokens, depth in SHAPES:
@@ -125,19 +128,25 @@ def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
         asked.mass,
         finished.answer.choices[:said],
         asked.document.citer,
+        not finished.answer.exact,
     )
 
 
 def weigh(trial: Trial, heads: Sequence[Head]) -> Weighed:
     """The trial's proof and signals with the attention of `heads`, the strongest of each layer where there are none."""
     if trial.refused:
-        return Weighed(trial, refusal_signals(trial.citer, trial.question, trial.choices), (), True)
+        return Weighed(trial, _silent(trial), (), True)
     mass = _mass(trial, heads)
     proof = trial.citer.prove_by(trial.text, trial.question, relative(mass))
     cited = [(each.start, each.end) for each in proof.citations]
     on_proof = tuple(any(s < end and start < e for start, end in trial.proof) for s, e in cited)
-    found = signals(trial.citer, trial.text, trial.question, mass, cited, trial.choices, useful=bool(heads))
+    given = (trial.citer, trial.text, trial.question, mass, cited, trial.choices)
+    found = signals(*given, useful=bool(heads), selected=trial.selected)
     return Weighed(trial, found, on_proof, proof.supported)
+
+
+def _silent(trial: Trial) -> Signals:
+    return refusal_signals(trial.citer, trial.question, trial.choices, selected=trial.selected)
 
 
 def _mass(trial: Trial, heads: Sequence[Head]) -> Mass:
@@ -172,9 +181,11 @@ def _looks(trials: Sequence[Trial]) -> list[Look]:
     return [look for trial in trials if (look := trial.look) is not None]
 
 
-def _weights(rows: Sequence[Weighed], names: Sequence[str]) -> Weights | None:
+def _weights(rows: Sequence[Weighed], names: tuple[str, ...]) -> Weights | None:
     truths = [row.good for row in rows]
-    return fit([row.signals for row in rows], truths, names) if any(truths) and not all(truths) else None
+    return (
+        fit([row.signals for row in rows], truths, names, AGAINST[names]) if any(truths) and not all(truths) else None
+    )
 
 
 def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, refusal: Weights) -> dict[str, Any]:

@@ -23,9 +23,13 @@ WEAK: Word = "weak evidence"
 ABSENT: Word = "not in this document"
 LIKELY = 0.7  # the least probability that is called supported
 UNLIKELY = 0.2  # below it an answer without any citation is called not in this document
-ANSWER = ("asked", "rival", "looked", "focus", "mass", "likely")
-REFUSAL = ("asked", "likely")
-RIDGE = 2.0  # the least at which every weight had the sign that its signal must have, on the shipped calibration
+ANSWER = ("asked", "rival", "looked", "focus", "mass", "likely", "selected")
+REFUSAL = ("asked", "likely", "selected")
+AGAINST = {
+    ANSWER: ("rival", "selected"),
+    REFUSAL: ("asked", "selected"),
+}  # the more, the less likely; all others speak for
+RIDGE = 2.0
 LEAST_SPREAD = 0.05  # a signal that hardly varied while learning must not decide everything later
 BINS = 10
 
@@ -58,8 +62,12 @@ def ruled(signals: Signals) -> float:
     return odds - (0.0 if signals.backed is None else 4.0 * max(0.0, 1.0 - signals.backed / ENOUGH))
 
 
-def fit(rows: Sequence[Signals], labels: Sequence[bool], names: Sequence[str]) -> Weights:
-    """Newton's method on the penalised likelihood. Raises AssistantError without both right and wrong answers."""
+def fit(rows: Sequence[Signals], labels: Sequence[bool], names: Sequence[str], against: Sequence[str] = ()) -> Weights:
+    """Newton's method on the penalised likelihood. Raises AssistantError without both right and wrong answers.
+
+    A signal whose weight would have the wrong sign (`against`: those that must not be positive) gets none, the worst
+    first, and the others are fitted anew: few generated questions must not teach that a well-proved answer is worse.
+    """
     if not any(labels) or all(labels):
         raise AssistantError(
             f"Of {len(labels)} generated questions all came out alike, so nothing can be weighed; ask more (--texts)."
@@ -72,8 +80,23 @@ def fit(rows: Sequence[Signals], labels: Sequence[bool], names: Sequence[str]) -
     x = np.nan_to_num((table - means) / spreads)
     x = np.hstack([np.ones((len(x), 1)), x])
     y = np.array(labels, dtype=np.float64)
-    penalty = np.diag([1e-3] + [RIDGE] * len(names))
     offset = np.array([ruled(row) for row in rows])
+    right = np.array([0.0] + [-1.0 if name in against else 1.0 for name in names])
+    kept = np.ones(x.shape[1], dtype=bool)
+    while True:
+        beta = np.zeros(x.shape[1])
+        beta[kept] = _newton(x[:, kept], y, offset)
+        wrong = np.minimum(beta * right, 0.0)
+        if wrong.min() == 0.0:
+            break
+        kept[int(wrong.argmin())] = False
+    return Weights(tuple(names), _tuple(means), _tuple(spreads), _tuple(beta[1:]), round(float(beta[0]), 5))
+
+
+def _newton(
+    x: npt.NDArray[np.float64], y: npt.NDArray[np.float64], offset: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    penalty = np.diag([1e-3] + [RIDGE] * (x.shape[1] - 1))
     beta = np.zeros(x.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-x @ beta - offset))
@@ -81,7 +104,7 @@ def fit(rows: Sequence[Signals], labels: Sequence[bool], names: Sequence[str]) -
         beta += step
         if np.abs(step).max() < 1e-8:
             break
-    return Weights(tuple(names), _tuple(means), _tuple(spreads), _tuple(beta[1:]), round(float(beta[0]), 5))
+    return beta
 
 
 def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:

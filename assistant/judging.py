@@ -64,7 +64,7 @@ class Judge:
         said = said_tokens(answer.token_ids, self._tokenizer)
         known, heads = self._calibration.own, answer.heads
         if refused:
-            silent = refusal_signals(citer, question, answer.choices[:said])
+            silent = refusal_signals(citer, question, answer.choices[:said], selected=not answer.exact)
             chance = self._calibration.refusal.probability(silent)
             return Judged(round(chance, 4), word(chance, cited=False, refused=True), known, (), heads)
         cited = [(each.start, each.end) for each in citations]
@@ -72,7 +72,9 @@ class Judge:
         def chance_of(words: str, low: int, high: int) -> float:
             mass = citer.mass(evidence_over(answer.evidence[low:high], start, tokens))
             said_with = answer.choices[low:high]
-            one = signals(citer, words, question, mass, cited, said_with, symbols=symbols, useful=heads > 0 and known)
+            useful, selected = heads > 0 and known, not answer.exact
+            given = (citer, words, question, mass, cited, said_with)
+            one = signals(*given, symbols=symbols, useful=useful, selected=selected)
             return self._calibration.answer.probability(one)
 
         chance = chance_of(text, 0, said)

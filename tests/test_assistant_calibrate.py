@@ -65,6 +65,7 @@ def trial(seed: int, value: str, *, right: bool, refused: bool = False) -> Trial
         None if refused else mass,
         (Choice(1, -0.05 if right else -1.5),),
         CITER,
+        False,
     )
 
 

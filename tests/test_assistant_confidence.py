@@ -47,6 +47,16 @@ def test_the_fit_finds_the_signal_and_its_probabilities_hold_on_others() -> None
     assert calibration_error(chances, labels) < 0.08
 
 
+def test_a_signal_never_gets_the_wrong_sign() -> None:
+    rows, labels = drawn(600, 1)
+    turned = fit(rows, labels, ("asked", "looked"), against=("asked",))
+    assert turned.weights[0] == 0.0, "what speaks for an answer here must speak against it"
+    assert fit(rows, [not label for label in labels], ("asked",), against=("asked",)).weights[0] < -1.5
+    share = sum(labels) / len(labels)
+    alone = fit(rows, labels, ("asked",), against=("asked",))
+    assert alone.probability(Signals(asked=1.0)) == pytest.approx(share, abs=0.01)
+
+
 def test_alike_answers_teach_nothing() -> None:
     with pytest.raises(AssistantError, match="nothing can be weighed; ask more"):
         fit([Signals(asked=0.5)] * 3, [True] * 3, ANSWER)
