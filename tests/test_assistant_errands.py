@@ -37,6 +37,9 @@ def slow(house: Service, talk: str, ann: str, monkeypatch: pytest.MonkeyPatch) -
     return done
 
 
+UNANSWERED = "This question was not answered."
+
+
 def begun(desk: Desk, user: str, talk: str) -> object:
     """A question of a tab that has told how far the reading is."""
     views = desk.ask(user, talk, "What is the yearly fee?")
@@ -55,16 +58,35 @@ def test_a_closed_tab_is_answered(desk: Desk, house: Service, ann: str, talk: st
     until(lambda: [each.status for each in house.store.messages(ann, talk)] == ["complete", "complete"])
 
 
-def test_stop_takes_a_question_back(desk: Desk, house: Service, ann: str, talk: str, slow: threading.Event) -> None:
+def test_a_stopped_question_stays_and_can_be_asked_again(
+    desk: Desk, house: Service, ann: str, talk: str, slow: threading.Event
+) -> None:
     views = begun(desk, ann, talk)
     second = asked(desk, ann, talk, "And the term?")
     assert "waits for its document" in alerts(second)[0] and second[-1].question == "And the term?"
     assert second[-1].busy is None and second[-1].growing is None
     desk.stop(ann, talk)
     last = list(views)[-1]  # type: ignore[call-overload]
-    assert "Stopped before" in last.status and last.question == "What is the yearly fee?" and last.busy == ""
+    assert last.status and "Stopped before" in last.status and last.question is None and last.busy == ""
+    assert UNANSWERED in (last.transcript or "")
     slow.set()
-    assert house.store.messages(ann, talk) == []
+    [kept] = house.store.messages(ann, talk)
+    assert kept.content == "What is the yearly fee?" and not house.chat.job(talk)
+    again = list(desk.anew(ann, talk, kept.seq))[-1]
+    assert ANSWER[:8] in (again.transcript or "") and UNANSWERED not in (again.transcript or "")
+    assert [each.role for each in house.store.messages(ann, talk)] == ["user", "assistant"], "no second wording of it"
+
+
+def test_a_question_whose_server_was_killed_while_it_read_is_still_there(
+    desk: Desk, house: Service, ann: str, talk: str, slow: threading.Event
+) -> None:
+    views = begun(desk, ann, talk)
+    assert UNANSWERED not in (desk.open(ann, talk).transcript or ""), "it waits"
+    after = Desk(house)  # a server that knows only what is stored
+    shown = after.open(ann, talk).transcript or ""
+    assert "What is the yearly fee?" in shown and UNANSWERED in shown and 'data-do="retry"' in shown
+    desk.stop(ann, talk)
+    list(views)  # type: ignore[call-overload]
 
 
 def test_a_server_that_ends_takes_no_new_question(

@@ -1,4 +1,7 @@
-"""Questions whose document is still being read: each is asked when that is done, whether or not anybody looks on."""
+"""Questions whose document is still being read: each is asked when that is done, whether or not anybody looks on.
+
+They are stored when they are taken, so that one whose server is killed meanwhile stands in its conversation.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from collections.abc import Callable
 from assistant.chat import AnswerJob
 from assistant.errors import AssistantError, BusyError
 from assistant.reading import ReadDocument, ReadJob
+from storage import Message
 
 LOOK_S = 0.2  # between two looks at whether the question is still wanted
 
@@ -25,7 +29,7 @@ class Errand:
         self._thread.start()
 
     def stop(self) -> None:
-        """The question is not asked any more; the reading goes on, as others may wait for it."""
+        """The question is not answered any more; the reading goes on, as others may wait for it."""
         self._stopped.set()
 
     def wait(self, seconds: float) -> bool:
@@ -38,7 +42,7 @@ class Errand:
         if self._error is not None:
             raise self._error
         if self._found is None:
-            raise AssistantError("Stopped before the question was asked.")
+            raise AssistantError("Stopped before the question was answered.")
         return self._found
 
     def _run(self) -> None:
@@ -60,13 +64,20 @@ class Errands:
         self._of: dict[str, Errand] = {}
         self._lock = threading.Lock()
 
-    def begin(self, conversation_id: str, reading: ReadJob, ask: Callable[[ReadDocument], AnswerJob]) -> Errand:
-        """Sends one off. Raises BusyError while another one is on its way."""
+    def begin(
+        self,
+        conversation_id: str,
+        reading: ReadJob,
+        keep: Callable[[], Message],
+        ask: Callable[[ReadDocument, Message], AnswerJob],
+    ) -> Errand:
+        """Stores the question with `keep` and sends it off. Raises BusyError while another one is on its way."""
         with self._lock:
             if (known := self._of.get(conversation_id)) is not None and not known.wait(0):
                 raise BusyError("A question here waits for its document already; wait for it or press Stop.")
             self._of = {key: each for key, each in self._of.items() if not each.wait(0)}  # others hold documents
-            errand = self._of[conversation_id] = Errand(reading, ask)
+            asked = keep()
+            errand = self._of[conversation_id] = Errand(reading, lambda document: ask(document, asked))
             return errand
 
     def of(self, conversation_id: str) -> Errand | None:

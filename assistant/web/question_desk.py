@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -16,7 +16,7 @@ from assistant.web.errands import LOOK_S, Errand, Errands
 from assistant.web.meter_view import meter
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.talk_desk import OWNERS, SHOWN, TalkDesk
-from assistant.web.transcript_view import growing, transcript
+from assistant.web.transcript_view import Talk, growing, transcript
 from assistant.web.view import View
 from storage import Conversation, Message
 
@@ -55,8 +55,10 @@ class QuestionDesk(TalkDesk):
                 raise AssistantError(OWNERS[conversation.state])
             if self._service.chat_of(conversation).job(conversation_id):
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
-            text = store.message(user, conversation_id, seq).content if question is None else question
-            asked = store.edit(user, conversation_id, seq, text)
+            asked = store.message(user, conversation_id, seq)
+            text = asked.content if question is None else question
+            if question is not None or store.page(user, conversation_id, limit=1).messages[-1].seq != seq:
+                asked = store.edit(user, conversation_id, seq, text)  # else nothing answers it yet
             yield from self._answer(user, conversation, text, asked)
         except EXPECTED as error:
             yield self._refused(user, conversation_id, error)
@@ -123,6 +125,13 @@ class QuestionDesk(TalkDesk):
         thanks = views.status("Thank you; your opinion is kept.")
         return replace(self._redrawn(user, conversation_id), status=thanks)
 
+    def talk(self, user: str, conversation: Conversation, messages: Sequence[Message]) -> Talk:
+        """As it is stored; nothing can be asked anew while a question waits for its document or its first word."""
+        talk = super().talk(user, conversation, messages)
+        known = conversation.bot in self._service.profiles
+        busy = self._errands.of(conversation.id) or (known and self._service.chat_of(conversation).job(conversation.id))
+        return replace(talk, settled=False) if busy else talk
+
     def _redrawn(self, user: str, conversation_id: str, asking: int | None = None) -> View:
         """What was said drawn anew; the proof that is open stays, and so does an answer that grows below."""
         view = self.open(user, conversation_id, asking=asking)
@@ -173,13 +182,14 @@ class QuestionDesk(TalkDesk):
             question="" if asked is None else None,
             busy="answering",
         )
+        errand: Errand | None = None
         try:
             errand = self._sent(user, conversation, question, asked)
             while not errand.wait(LOOK_S):
                 yield View(growing=growing(talk.bot, "", self._waits(conversation, errand)))
             document, job = errand.result()
-        except EXPECTED as error:  # what was drawn before it was said goes
-            told = self._refused(user, identity, error, question if asked is None else None)
+        except EXPECTED as error:  # what was drawn before it was stored goes
+            told = self._refused(user, identity, error, question if asked is None and errand is None else None)
             view = self.open(user, identity)
             yield replace(view, status=told.status, question=told.question, growing=told.growing, busy=told.busy)
             return
@@ -191,23 +201,27 @@ class QuestionDesk(TalkDesk):
         self.remember(identity, served.chat.meter(user, identity, document, ""))
         view = self.open(user, identity)
         if job.error:
-            unsaid = asked is None and job.message is None  # the store could not take it
-            view = replace(view, status=views.status(job.error, "error"), question=question if unsaid else None)
+            view = replace(view, status=views.status(job.error, "error"))
         yield view
 
     def _sent(self, user: str, conversation: Conversation, question: str, asked: Message | None) -> Errand:
-        """The question on its way: it is asked once its document is read, even if the tab is closed by then."""
+        """The question stored and on its way: it is answered once its document is read, even if the tab is closed."""
         if self._service.closing:
             raise AssistantError("The server is about to end; ask again in a moment.")
         served, documents = self._service.bot(conversation.bot), conversation.document_ids
+        if served.chat.job(conversation.id):
+            raise BusyError("This conversation is still being answered; wait for it or press Stop.")
         warm = bool(documents) and served.is_open(documents[0])
 
-        def ask(document: ReadDocument) -> AnswerJob:
+        def keep() -> Message:
+            return asked or self._service.store.append(user, conversation.id, "user", question)
+
+        def ask(document: ReadDocument, kept: Message) -> AnswerJob:
             read_now = 0 if warm else len(document.read.segment) - document.read.cached_tokens
-            return served.chat.start(user, conversation.id, question, document, asked=asked, read_now=read_now)
+            return served.chat.start(user, conversation.id, question, document, asked=kept, read_now=read_now)
 
         reading = self._service.reading(conversation, before=asked.seq if asked else None)
-        return self._errands.begin(conversation.id, reading, ask)
+        return self._errands.begin(conversation.id, reading, keep, ask)
 
     def _waits(self, conversation: Conversation, errand: Errand) -> str:
         """What is done before the first word."""

@@ -91,6 +91,9 @@ def _message(talk: Talk, at: int, message: Message) -> str:
 
 def _question(talk: Talk, message: Message, when: str) -> str:
     own = talk.settled and message.author == talk.user
+    unanswered = own and message is talk.messages[-1]
+    note = '<p class="warn">This question was not answered.</p>' if unanswered else ""
+    again = _retry(message) if unanswered else ""
     edit = _button("edit", "Edit this question", "edit", message.seq) if own else ""
     form = (
         f'<form class="edit" data-do="ask-anew" data-seq="{message.seq}" hidden>'
@@ -103,8 +106,8 @@ def _question(talk: Talk, message: Message, when: str) -> str:
     )
     return (
         f'<article class="message question" id="m{message.seq}" aria-label="Question, {when}">'
-        f'<div class="body">{escape(message.content)}</div>{form}'
-        f'<footer class="deeds">{_switch(talk, message)}{_copy(message)}{edit}</footer></article>'
+        f'<div class="body">{escape(message.content)}</div>{note}{form}'
+        f'<footer class="deeds">{_switch(talk, message)}{again}{_copy(message)}{edit}</footer></article>'
     )
 
 
@@ -156,9 +159,7 @@ def _deeds(talk: Talk, message: Message, asked: Message | None) -> str:
     buttons = [_copy(message)] if message.content else []
     if talk.settled and asked is not None and asked.author == talk.user and message.role == "assistant":
         if message.status in _ENDED:
-            buttons.append(
-                f'<button type="button" class="primary" data-do="retry" data-seq="{asked.seq}">Retry</button>'
-            )
+            buttons.append(_retry(asked))
         else:
             buttons.append(_button("retry", "Answer again", "retry", asked.seq))
     given = talk.feedback.get(message.seq)
@@ -166,6 +167,10 @@ def _deeds(talk: Talk, message: Message, asked: Message | None) -> str:
         pressed = given is not None and given.thumb == thumb
         buttons.append(_button("rate", label, name, message.seq, pressed=pressed, extra=f' data-thumb="{thumb}"'))
     return f'<footer class="deeds">{"".join(buttons)}</footer>'
+
+
+def _retry(asked: Message) -> str:
+    return f'<button type="button" class="primary" data-do="retry" data-seq="{asked.seq}">Retry</button>'
 
 
 def _reason_form(talk: Talk, message: Message) -> str:
