@@ -27,8 +27,8 @@ class Signals:
     question's words in the proof and the header above it. `rival`: the same for the passage that holds most of them,
     less `asked`: the question may be about that one.
 
-    `looked`: attention on the proof, 1 where none got more; where the useful heads are known, `focus`: its share of all
-    attention on the document, and `mass`: the attention itself, per token said. `likely`, `weakest`: probability of the
+    `looked`: attention on the proof, 1 where none got more; where the useful heads are known and saw the whole text,
+    `focus`: its share of all attention on the document, and `mass`: the attention itself, per token said. `likely`, `weakest`: probability of the
     tokens, geometric mean and least. `symbols`: 1 where names of code stand where it says, -1 where they do not.
     `selected`: 1 where it looked at a selection of the text, 0 at all of it.
     """
@@ -68,6 +68,7 @@ def signals(
     """
     attention = relative(mass)
     total = float(mass.sum())
+    useful = useful and not selected  # attention over a selection was never compared with right and wrong answers
     said, blocks = split_quotes(text)
     free = [citer.likeness(quote) for quote in quotes_in(said)]
     quotes = [one if one >= NEAR else -1.0 for one in free]
