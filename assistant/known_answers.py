@@ -94,7 +94,7 @@ def ask_known(
             assert isinstance(finished, Finished)
             mass = None
             said = said_tokens(finished.answer.token_ids, tokenizer)
-            if heads and said and finished.answer.exact:  # a selection has other places, and attention sums over less
+            if heads and said and finished.answer.exact:  # keys of a selection have other places
                 tail = prompt.tail([], question.text)
                 bounds = _bounds(ready)
                 mass = head_mass(
