@@ -28,8 +28,9 @@ class Signals:
     less `asked`: the question may be about that one.
 
     `looked`: attention on the proof, 1 where none got more; where the useful heads are known and saw the whole text,
-    `focus`: its share of all attention on the document, and `mass`: the attention itself, per token said. `likely`, `weakest`: probability of the
-    tokens, geometric mean and least. `symbols`: 1 where names of code stand where it says, -1 where they do not.
+    `focus`: its share of all attention on the document, and `mass`: the attention itself, per token said.
+    `likely`, `weakest`: probability of the tokens, geometric mean and least. `symbols`: 1 where names of code stand
+    where it says, -1 where they do not.
     `selected`: 1 where it looked at a selection of the text, 0 at all of it.
     """
 

@@ -44,9 +44,11 @@ from sparse_backend.eval.conditions import conditions
 from sparse_backend.eval.evidence import Look, precision, strongest
 from sparse_backend.eval.evidence import calibrate as useful_heads
 from sparse_backend.gpu import chosen
+from sparse_backend.kvstore import StoreOptions
 from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import parse_weights
 from sparse_backend.probe import Head
+from sparse_backend.quantize import parse_kv_format
 from sparse_backend.sampling import Choice
 
 SUITES = ("needle", "qa", "code", "history", "absent", "multikey")
@@ -266,16 +268,17 @@ def calibrate(
     )
     impl = chosen(options.impl)
     pattern, level = chosen_pattern(options), chosen_level(options)
+    kept = StoreOptions(kv_format=parse_kv_format(options.kv))
     trials: list[Trial] = []
     with tempfile.TemporaryDirectory(prefix="unabridged-calibrate-") as scratch:
-        engine = Engine(decoder, EngineOptions(Path(scratch) / "segments", pattern, level, impl))
+        engine = Engine(decoder, EngineOptions(Path(scratch) / "segments", pattern, level, impl), kept)
         for index, cell in enumerate(cells(texts)):
             trials += [
                 trial_of(asked, tokenizer) for asked in ask_known(cell, engine, tokenizer, profiles, Path(scratch))
             ]
             if progress:
                 progress(index + 1, texts)
-    facts = conditions(decoder, impl) | {"pattern": pattern, "level": level, "texts": texts}
+    facts = conditions(decoder, impl) | {"pattern": pattern, "level": level, "kv": options.kv, "texts": texts}
     found = found_in(trials)
     found = replace(found, models=(decoder.fingerprint,), measured=found.measured | {"conditions": facts})
     target = calibration_file(decoder.fingerprint, models)

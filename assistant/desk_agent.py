@@ -38,8 +38,7 @@ class AgentDesk:
         Raises NotAllowedError.
         """
         states = ("waiting",) if mine is False else ("human",)
-        found = self._store.hand_offs.inbox(agent, states=states)
-        rows = [each for each in found if not mine or each.agent == agent]
+        rows = self._store.hand_offs.inbox(agent, states=states, mine=bool(mine))
         packets = [packet_of(each) for each in rows]
         return [Waiting(each, packet.reason, packet.summary) for each, packet in zip(rows, packets, strict=True)]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,7 +13,7 @@ from assistant.attempts import Attempts
 from assistant.errors import AssistantError
 from assistant.keys import ensure_local
 from assistant.passwords import Passwords
-from storage import NotFoundError, Store
+from storage import NotFoundError, StorageError, Store
 from storage.records_people import OPERATOR, RESERVED, Invitation, Login, User
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
@@ -65,7 +66,8 @@ class Entrance:
             if not self.passwords.right(kept, password):
                 raise WrongLoginError("The name or the password is wrong.")
         if kept is not None and self.passwords.stale(kept):
-            self._store.accounts.set_password_hash(user, self.passwords.hash(password, user))
+            with suppress(StorageError, AssistantError):  # the old hash serves as well: no reason to turn them away
+                self._store.accounts.set_password_hash(user, self.passwords.hash(password, user))
         return self.begin(user, agent=agent, old=old)
 
     def begin(self, user: str, *, agent: str, old: str | None = None, how: str = "password") -> Visit:

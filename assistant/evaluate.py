@@ -36,9 +36,11 @@ from sparse_backend.eval.own import OwnQuestion, load_questions
 from sparse_backend.eval.rival import Embedder, Index, MiniLM
 from sparse_backend.eval.settings import TOP
 from sparse_backend.gpu import chosen
+from sparse_backend.kvstore import StoreOptions
 from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import parse_weights
 from sparse_backend.presets import preset
+from sparse_backend.quantize import parse_kv_format
 from sparse_backend.spans import is_span_model
 
 DENSE, RETRIEVAL = "dense", "retrieval"
@@ -70,11 +72,13 @@ class Examination:
         segments: Path,
         impl: str,
         calibration: Calibration | None = None,
+        kept: StoreOptions | None = None,
     ) -> None:
         self._held = Held("eval", document, 0, 0.0)
         self._decoder, self._tokenizer, self._profile = decoder, tokenizer, profile
         self._segments, self._impl = segments, chosen(impl)
         self._calibration = calibration or general()
+        self._kept = kept
         self._prompt = Prompt(tokenizer, profile)
         self._encoded = encode(document, tokenizer)
         self._literal = LiteralIndex(document.text)
@@ -104,7 +108,7 @@ class Examination:
 
     def _engine(self, pattern: str, level: str) -> Engine:
         options = EngineOptions(self._segments / f"{pattern}-{level}", pattern, level, self._impl)
-        engine = Engine(self._decoder, options)
+        engine = Engine(self._decoder, options, self._kept)
         engine.heads = self._calibration.heads
         return engine
 
@@ -174,7 +178,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
     profile = profile_named(options.bot, options.profiles)
     pattern = chosen_pattern(options, profile)
     levels = command.levels or (chosen_level(options, profile),)
-    weights = parse_weights(options.weights)
+    weights, kept = parse_weights(options.weights), StoreOptions(kv_format=parse_kv_format(options.kv))
     for level in levels:
         preset(pattern, level)  # a wrong name must not cost the parsing and the loading of a model
     document = parsed(command.paths, options.data_dir, options.limits, password=command.password, ocr=command.ocr)
@@ -184,7 +188,7 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
         raise AssistantError("Extractive models answer by spans and cannot be compared here; choose a decoder.")
     tokenizer = Tokenizer.load(folder)
     decoder = load_decoder(name, folder, parse_dtype(options.dtype), models / "fingerprints.json", weights)
-    facts = conditions(decoder, chosen(options.impl)) | {"weights": weights.value}
+    facts = conditions(decoder, chosen(options.impl)) | {"weights": weights.value, "kv": options.kv}
     facts |= {"bot": profile.name, "document": document.name}
     identity = {
         "model": decoder.fingerprint,
@@ -193,11 +197,13 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
         "bot": repr(profile),
         "pattern": pattern,
         "top": TOP,
+        "kv": options.kv,
     }
     ledger = Ledger.open(command.out or options.data_dir / "eval", identity, facts, command.run)
     with tempfile.TemporaryDirectory(prefix="unabridged-eval-") as scratch:
         known = calibration_of(decoder.fingerprint, models)
-        exam = Examination(document, decoder, tokenizer, profile, Path(scratch) / "segments", options.impl, known)
+        where = Path(scratch) / "segments"
+        exam = Examination(document, decoder, tokenizer, profile, where, options.impl, known, kept)
         facts["tokens"] = exam.tokens
         if DENSE in command.rivals:
             _run(ledger, DENSE, questions, lambda left: exam.ask(DENSE, "faithful", left))

@@ -38,6 +38,7 @@ PACK = 3072  # tokens of a segment of sessions: read side by side in many small 
 FEW = 4  # small segments in a row before they are read anew as one; a small one is below this part of PACK
 LIVE_SHARE = 8  # a session that fills this part of the model's trained range is closed, and the next one begins
 PAGE = 100  # conversations asked for at once
+MOMENT = timedelta(microseconds=1)  # the least by which two times differ in the store
 ANCHOR_TOKENS = 12  # of a session's header: all of its date
 
 
@@ -244,9 +245,16 @@ def histories(store: Store, user: str) -> Iterator[Conversation]:
     """The user's conversations about no document, the last updated first; archived ones last."""
     for archived in (False, True):
         before: datetime | None = None
-        while page := store.conversations(user, limit=PAGE, before=before, archived=archived):
+        shown: set[str] = set()  # of those that were updated in the very moment at which the next page begins
+        while True:
+            found = store.conversations(user, limit=PAGE + len(shown), before=before, archived=archived)
+            page = [each for each in found if each.id not in shown]
+            if not page:
+                break
             yield from (each for each in page if not each.document_ids)
-            before = page[-1].updated_at
+            last = page[-1].updated_at
+            shown = {each.id for each in found if each.updated_at == last}
+            before = last + MOMENT
 
 
 def _beside(encodings: Sequence[Encoded], chars: Sequence[int]) -> Encoded:

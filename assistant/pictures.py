@@ -54,6 +54,8 @@ class Pictures:
         nth = count_before(page, quote, low - span.start) if quote else 0
         with self._drawing, file.open("rb") as source:
             drawn = page_picture(source, span.path, span.page, limits=self._limits, quote=quote, nth=nth)
+        if self._library.get(document_id) is None:  # deleted while it was drawn
+            return drawn
         with self._lock:
             self._kept[key] = drawn
             while len(self._kept) > KEPT:

@@ -81,8 +81,13 @@ class HandOffs(Room):
 
     # -- for the agent ---
 
-    def inbox(self, agent: str, *, states: Sequence[str] = ("waiting", "human"), limit: int = 100) -> list[HandOff]:
-        """The hand-offs of the agent's organisation, those that wait longest first. Raises NotAllowedError."""
+    def inbox(
+        self, agent: str, *, states: Sequence[str] = ("waiting", "human"), mine: bool = False, limit: int = 100
+    ) -> list[HandOff]:
+        """The hand-offs of the agent's organisation, those that wait longest first. Raises NotAllowedError.
+
+        `mine`: only those that this agent has taken.
+        """
         if not set(states) <= set(HAND_OFF_STATES):
             raise ValueError(f"states must be of {HAND_OFF_STATES}, not {states!r}")
         with self._begin(write=False) as session:
@@ -90,6 +95,8 @@ class HandOffs(Room):
             query = select(HandOffRow, ConversationRow).join(ConversationRow)
             query = query.where(HandOffRow.organisation_id == organisation, HandOffRow.state.in_(states))
             query = query.where(ConversationRow.deleted_at.is_(None))
+            if mine:
+                query = query.where(HandOffRow.agent == agent)
             query = query.order_by(HandOffRow.state.desc(), HandOffRow.requested_at, HandOffRow.id).limit(limit)
             return [hand_off_value(row, conversation) for row, conversation in session.execute(query).tuples()]
 

@@ -203,3 +203,16 @@ def test_identities_come_in_by_a_link_or_as_members(entrance: Entrance) -> None:
 def test_names_that_could_be_mistaken_are_refused(name: str) -> None:
     with pytest.raises(AssistantError, match="A user name has"):
         user_name(name)
+
+
+def test_an_old_password_that_would_be_refused_today_still_opens(
+    store: Store, entrance: Entrance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = store.accounts.password_hash("ann")
+    monkeypatch.setattr(entrance.passwords, "stale", lambda kept: True)
+    monkeypatch.setattr(entrance.passwords, "hash", refused)
+    assert log_in(entrance) and store.accounts.password_hash("ann") == kept
+
+
+def refused(password: str, user: str) -> str:
+    raise WeakPasswordError("too weak today")

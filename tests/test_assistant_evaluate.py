@@ -17,8 +17,10 @@ from assistant.evaluate import EvalCommand, Examination, evaluate, picked
 from assistant.scores import markdown, summary
 from assistant.service_options import ServiceOptions
 from ingest import encode
-from sparse_backend import BackendError
+from sparse_backend import BackendError, Engine, EngineOptions
 from sparse_backend.eval.own import OwnQuestion
+from sparse_backend.kvstore import StoreOptions
+from sparse_backend.model import Decoder
 from tests import fakes, tiny
 
 LAW = OwnQuestion("law", "What law governs?", (r"\bDelaware\b",), "lookup", ("laws of the State of Delaware",), (1,))
@@ -146,6 +148,23 @@ def test_the_weights_asked_for_are_the_weights_measured(tmp_path: Path, monkeypa
     assert (found["weights"], exact["weights"]) == ("int8", "exact")
     with pytest.raises(BackendError, match="int3"):
         evaluate(command(tmp_path, rivals=()), replace(options(tmp_path), weights="int3"))
+
+
+def test_the_form_of_keys_asked_for_is_the_one_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    short = replace(fakes.PROFILE, max_new_tokens=1)
+    monkeypatch.setattr(module, "profile_named", lambda *_: short)
+    forms: list[str] = []
+
+    class Noted(Engine):
+        def __init__(self, decoder: Decoder, options: EngineOptions, store: StoreOptions | None = None) -> None:
+            super().__init__(decoder, options, store)
+            forms.append(self.store.options.kv_format.value)
+
+    monkeypatch.setattr(module, "Engine", Noted)
+    found = evaluate(command(tmp_path, rivals=()), replace(options(tmp_path), kv="int8"))
+    assert found["kv"] == "int8" and set(forms) == {"int8"}
+    with pytest.raises(BackendError, match="int3"):
+        evaluate(command(tmp_path, rivals=()), replace(options(tmp_path), kv="int3"))
 
 
 def test_wrong_levels_are_refused_before_anything_is_parsed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,11 @@ import pytest
 
 from assistant import history as module
 from assistant.errors import AssistantError
-from assistant.history import latest_conversation, sessions_of
+from assistant.history import histories, latest_conversation, sessions_of
 from assistant.history_text import joined, place_of, session_document
 from assistant.service import Service
 from assistant.sessions import said_in, session_label
-from storage import NotFoundError, Store
+from storage import Conversation, NotFoundError, Store
 from tests.fakes import ScriptedEngine, contract, tokenizer
 from tests.history_cases import apart, ask, engine, house, read
 from tests.history_house import SESSIONS, imported
@@ -150,3 +151,19 @@ def test_a_bot_of_documents_reads_no_history(house: Service) -> None:
     talk = house.store.create_conversation("ann", "legal", "nothing")
     with pytest.raises(AssistantError, match="no document"):
         house.reading(talk)
+
+
+def test_histories_of_the_same_moment_are_all_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store.open(tmp_path)
+    made = [store.create_conversation("ann", "support", str(number)) for number in range(7)]
+    moments = [made[0].updated_at, *[made[1].updated_at] * 5, made[6].updated_at]
+    same = {each.id: replace(each, updated_at=at) for each, at in zip(made, moments, strict=True)}
+
+    def page(user: str, *, limit: int, before: datetime | None, archived: bool) -> list[Conversation]:
+        rows = sorted(same.values(), key=lambda each: (each.updated_at, each.id), reverse=True)
+        return [each for each in rows if not archived and (before is None or each.updated_at < before)][:limit]
+
+    monkeypatch.setattr(store, "conversations", page)
+    monkeypatch.setattr(module, "PAGE", 2)
+    found = [each.id for each in histories(store, "ann")]
+    assert sorted(found) == sorted(same) and len(set(found)) == 7

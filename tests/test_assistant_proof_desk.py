@@ -7,16 +7,19 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
+from assistant import pictures as module
 from assistant.pictures import NoPictureError, Pictures
 from assistant.reading import ReadDocument
 from assistant.service import Service
 from assistant.web.proof_desk import ProofDesk
 from assistant.web.source_view import TEXT, Spot
 from assistant.web.view import View
+from ingest.pdf.picture import PagePicture
 from storage import Message
 from tests.api_house import service_in
 from tests.fakes import scripted
@@ -200,3 +203,20 @@ def test_a_page_is_drawn_once(house: Service, pdf: Path, monkeypatch: pytest.Mon
     first = pictures.page(held.id, held.document, 0, (0, 0))
     monkeypatch.setattr("assistant.pictures.page_picture", None)
     assert pictures.page(held.id, held.document, 0, (0, 0)) is first
+
+
+def test_a_page_of_what_was_deleted_while_it_was_drawn_is_not_kept(
+    house: Service, pdf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held = house.library.add([pdf])
+    pictures, draw = Pictures(house.library, house.options.limits), module.page_picture
+
+    def drawn_late(*args: Any, **options: Any) -> PagePicture:
+        picture = draw(*args, **options)
+        house.library.delete(held.id)
+        pictures.forget(held.id)
+        return picture
+
+    monkeypatch.setattr("assistant.pictures.page_picture", drawn_late)
+    pictures.page(held.id, held.document, 0, (0, 0))
+    assert not pictures._kept

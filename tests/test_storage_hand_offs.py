@@ -282,3 +282,14 @@ def test_many_senders_never_take_the_same_delivery(told: Store) -> None:
         taken = [event.key for events in pool.map(claim, range(12)) for event in events]
     taken += [event.key for _ in range(8) for event in claim(0)]  # what was locked by others at that moment
     assert sorted(taken, key=int) == [str(n) for n in range(24)]
+
+
+def test_what_an_agent_has_taken_is_found_behind_any_number_of_others(desk: Store, talk: str) -> None:
+    other = desk.create_conversation("cid", "support", "Broken too").id
+    desk.append("cid", other, "user", "I want a person")
+    first = desk.hand_offs.request("bob", talk, "r", "")
+    own = desk.hand_offs.request("cid", other, "r", "")
+    desk.hand_offs.take("lee", first.id)
+    desk.hand_offs.take("kim", own.id)
+    assert [each.id for each in desk.hand_offs.inbox("kim", limit=1)] == [first.id]
+    assert [each.id for each in desk.hand_offs.inbox("kim", mine=True, limit=1)] == [own.id]
