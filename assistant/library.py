@@ -11,6 +11,7 @@ import errno
 import hashlib
 import json
 import shutil
+import threading
 import time
 import uuid
 from collections.abc import Callable, Sequence
@@ -50,6 +51,7 @@ class Library:
         self._limits = limits
         self._private_hosts = private_hosts
         self._parts = PartCache(root.parent / "parsed")
+        self._keeping = threading.Lock()
 
     def add(
         self,
@@ -135,8 +137,10 @@ class Library:
                 shutil.copyfile(path, partial / f"{number:03d}{path.suffix.lower()[:12]}")
             stored = {"version": _VERSION, "document": _stored(document)}
             (partial / _PARSED).write_text(json.dumps(stored), "utf-8")
-            shutil.rmtree(self._root / document_id, ignore_errors=True)
-            partial.rename(self._root / document_id)
+            with self._keeping:  # whoever keeps the same document meanwhile must never find it gone
+                if self.get(document_id) is None:
+                    shutil.rmtree(self._root / document_id, ignore_errors=True)
+                    partial.rename(self._root / document_id)
         except OSError as error:
             if error.errno in (errno.ENOSPC, errno.EDQUOT):
                 raise LibraryFullError(

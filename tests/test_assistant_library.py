@@ -7,6 +7,7 @@ import errno
 import json
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import pytest
 
 from assistant import library as module
 from assistant.library import Library, LibraryFullError
-from ingest import IngestError, Limits
+from ingest import IngestError, Limits, load
 from ingest.document import CloneError
 from tests.fakes import CONTRACT, contract
 
@@ -179,6 +180,30 @@ def test_a_process_that_dies_while_writing_leaves_no_document(
             library.add([path])
     assert all(name.endswith(".partial") for name in left(root))
     assert library.add([path]).new
+
+
+def test_a_document_stays_while_another_user_keeps_the_same(
+    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, second = contract(tmp_path), threading.Event()
+    parse = load
+
+    def together(*args: Any, **options: Any) -> Any:
+        found = parse(*args, **options)
+        if not second.is_set():  # the first upload waits while the second one is parsed and kept
+            second.set()
+            other = library.add([path])
+            gone: list[str] = []
+            monkeypatch.setattr(shutil, "rmtree", lambda folder, **_: gone.append(Path(folder).name))
+            assert library.get(other.id) is not None
+            removed.append((other.id, gone))
+        return found
+
+    removed: list[tuple[str, list[str]]] = []
+    monkeypatch.setattr(module, "load", together)
+    held = library.add([path])
+    [(kept, gone)] = removed
+    assert kept == held.id and kept not in gone and library.get(kept) is not None
 
 
 def test_another_process_that_was_faster_is_no_error(

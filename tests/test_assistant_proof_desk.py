@@ -12,14 +12,13 @@ from typing import Any
 import pytest
 from reportlab.pdfgen.canvas import Canvas
 
-from assistant import pictures as module
 from assistant.pictures import NoPictureError, Pictures
 from assistant.reading import ReadDocument
 from assistant.service import Service
 from assistant.web.proof_desk import ProofDesk
 from assistant.web.source_view import TEXT, Spot
 from assistant.web.view import View
-from ingest.pdf.picture import PagePicture
+from ingest.pdf.picture import PagePicture, page_picture
 from storage import Message
 from tests.api_house import service_in
 from tests.fakes import scripted
@@ -209,7 +208,7 @@ def test_a_page_of_what_was_deleted_while_it_was_drawn_is_not_kept(
     house: Service, pdf: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held = house.library.add([pdf])
-    pictures, draw = Pictures(house.library, house.options.limits), module.page_picture
+    pictures, draw = Pictures(house.library, house.options.limits), page_picture
 
     def drawn_late(*args: Any, **options: Any) -> PagePicture:
         picture = draw(*args, **options)
