@@ -28,8 +28,9 @@ FIRST_PAUSE = 5.0  # seconds
 LONGEST_PAUSE = 6 * 3600.0
 ATTEMPTS = 16  # pauses of 5 s, 10 s, … up to 6 hours: about a day in all
 TIMEOUT = 10.0  # seconds for connecting, and for each read and write
+WHOLE_S = 3 * TIMEOUT  # for all of it: a receiver that drips its bytes must not hold the others up
 AT_ONCE = 10  # deliveries claimed in one pass
-LEASE_S = AT_ONCE * 3 * TIMEOUT + 30.0  # longer than a pass in which nobody answers
+LEASE_S = AT_ONCE * WHOLE_S + 30.0  # longer than a pass in which nobody answers
 IDLE = 2.0  # seconds between two looks into an empty outbox
 GONE = 410  # the receiver wants no more
 
@@ -96,7 +97,7 @@ def pause_after(attempt: int, chance: float, asked: float = 0.0) -> float | None
 class Courier:
     """Sends what the outbox holds. `secret_of` gives the secret of an organisation.
 
-    `clock`, `chance` and `client` are replaced in tests; the client must not follow redirects.
+    `clock`, `chance` and `client` are replaced in tests; a client must not follow redirects.
     """
 
     outbox: Outbox
@@ -104,7 +105,7 @@ class Courier:
     guard: Guard = field(default_factory=Guard)
     clock: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
     chance: Callable[[], float] = field(default=random.random)
-    client: httpx.Client | None = None
+    client: Callable[[], httpx.Client] = field(default=lambda: new_client())
 
     def run(self, stop: threading.Event) -> None:
         """Works until `stop` is set; one call in one thread. A database that fails is asked again."""
@@ -122,14 +123,15 @@ class Courier:
         claimed = self.outbox.claim(self.clock(), limit=AT_ONCE, lease_s=LEASE_S)
         if not claimed:
             return 0
-        own = self.client is None
-        client = self.client or new_client()
-        try:
-            for delivery in claimed:
-                self._settle(delivery, self._attempt(client, delivery))
-        finally:
-            if own:
-                client.close()
+        for delivery in claimed:
+            with self.client() as client:
+                end = threading.Timer(WHOLE_S, client.close)  # what waits for a byte fails at the next one
+                end.daemon = True
+                end.start()
+                try:
+                    self._settle(delivery, self._attempt(client, delivery))
+                finally:
+                    end.cancel()
         return len(claimed)
 
     def _settle(self, delivery: Delivery, outcome: Outcome) -> None:
@@ -144,7 +146,7 @@ class Courier:
             status, asked = self._send(client, delivery)
         except AssistantError as error:  # an address or a secret that cannot be used: trying again changes nothing
             return Outcome(str(error))
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:  # the last two: closed by the timer
             return Outcome(
                 f"The receiver could not be reached ({type(error).__name__}).", self._pause(delivery.attempts)
             )

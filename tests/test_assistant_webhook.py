@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -82,7 +85,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
         courier(box).deliver_due()
         assert "a redirect, which is not followed" in box.failures[0][1] and not other.got
     follower = httpx.Client(follow_redirects=True)
-    courier(box := Box([Event(8, receiver.url)]), client=follower).deliver_due()
+    courier(box := Box([Event(8, receiver.url)]), client=lambda: follower).deliver_due()
     assert "follows redirects" in box.failures[0][1] and len(receiver.got) == 1
     follower.close()
 
@@ -155,6 +158,29 @@ def test_pauses_grow_stay_bounded_and_spread(attempt: int, chance: float, asked:
 def test_all_attempts_together_take_about_a_day() -> None:
     total = sum(pause_after(attempt, 0.0) or 0.0 for attempt in range(1, ATTEMPTS + 1))
     assert 20 * 3600 < total < 30 * 3600 and pause_after(ATTEMPTS, 0.5) is None
+
+
+def test_a_receiver_that_drips_is_given_up(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WHOLE_S", 0.5)
+    stop, begin = threading.Event(), time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as slow:
+
+        def drip() -> None:
+            talk, _ = slow.accept()
+            with talk, contextlib.suppress(OSError):
+                talk.sendall(b"HTTP/1.1 200 OK\r\nx-slow: ")
+                while not stop.wait(0.1):
+                    talk.sendall(b"a")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        box = Box([Event(7, f"http://127.0.0.1:{slow.getsockname()[1]}/hook"), Event(8, receiver.url)])
+        courier(box).deliver_due()
+        stop.set()
+        thread.join(5)
+    assert time.monotonic() - begin < module.TIMEOUT / 2
+    assert [number for number, *_ in box.failures] == [7] and "could not be reached" in box.failures[0][1]
+    assert box.done == [8] and box.failures[0][2] is not None, "it is tried again"
 
 
 def test_the_client_follows_nothing_and_reads_no_environment() -> None:
