@@ -18,7 +18,7 @@ import torch
 
 from assistant.answer_signals import Signals, refusal_signals, signals
 from assistant.calibration import Calibration, calibration_file, general
-from assistant.citations import Citer, Mass, relative
+from assistant.citations import Citer, Mass, evidence_over, relative
 from assistant.confidence import (
     AGAINST,
     ANSWER,
@@ -60,7 +60,10 @@ LEAST_HEADS = 4  # one head alone may fail on a kind of text that was not genera
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One answered question, reduced to what is weighed. `mass` [layers, Hq, passages]; `choices`: of what is said."""
+    """One answered question, reduced to what is weighed. `mass` [layers, Hq, passages]; `choices`: of what is said.
+
+    `seen` [passages]: what the engine's own heads looked at, for answers over a selection, which have no `mass`.
+    """
 
     cell: Cell
     question: str
@@ -73,6 +76,7 @@ class Trial:
     choices: tuple[Choice, ...]
     citer: Citer
     selected: bool
+    seen: Mass
 
     @property
     def look(self) -> Look | None:
@@ -117,8 +121,9 @@ def cells(texts: int) -> Iterator[Cell]:
 
 def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
     """What of an answered question is kept."""
-    finished = asked.finished
+    finished, document = asked.finished, asked.document
     said = said_tokens(finished.answer.token_ids, tokenizer)
+    looked = evidence_over(finished.answer.evidence[:said], document.prefix.start, len(document.encoded.token_ids))
     return Trial(
         asked.cell,
         asked.question.text,
@@ -129,8 +134,9 @@ def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
         asked.proof,
         asked.mass,
         finished.answer.choices[:said],
-        asked.document.citer,
+        document.citer,
         not finished.answer.exact,
+        document.citer.mass(looked),
     )
 
 
@@ -153,7 +159,7 @@ def _silent(trial: Trial) -> Signals:
 
 def _mass(trial: Trial, heads: Sequence[Head]) -> Mass:
     if trial.mass is None:
-        return np.zeros(0, dtype=np.float32)
+        return trial.seen
     mass = trial.mass.float()
     if heads:
         seen = torch.stack([mass[layer, head] for layer, head in heads]).mean(0)

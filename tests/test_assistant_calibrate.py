@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,6 +67,7 @@ def trial(seed: int, value: str, *, right: bool, refused: bool = False) -> Trial
         (Choice(1, -0.05 if right else -1.5),),
         CITER,
         False,
+        np.zeros(0, dtype=np.float32),
     )
 
 
