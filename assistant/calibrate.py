@@ -208,7 +208,7 @@ def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, ref
     chances = [(refusal if row.trial.refused else answer).probability(row.signals) for row in after]
     truths = [row.good for row in after]
     words = [
-        word(chance, cited=bool(row.on_proof), refused=row.trial.refused)
+        word(chance, cited=bool(row.on_proof), refused=row.trial.refused, selected=row.trial.selected)
         for chance, row in zip(chances, after, strict=True)
     ]
     said = [index for index, row in enumerate(after) if not row.trial.refused]

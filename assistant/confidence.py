@@ -111,11 +111,11 @@ def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(round(float(value), 5) for value in values)
 
 
-def word(probability: float, *, cited: bool, refused: bool) -> Word:
-    """What people are told."""
+def word(probability: float, *, cited: bool, refused: bool, selected: bool = False) -> Word:
+    """What people are told. An answer over a selection lacks the signal that tells most, attention, so is never sure."""
     if refused or (not cited and probability < UNLIKELY):
         return ABSENT
-    return SUPPORTED if cited and probability >= LIKELY else WEAK
+    return SUPPORTED if cited and probability >= LIKELY and not selected else WEAK
 
 
 def brier(probabilities: Sequence[float], labels: Sequence[bool]) -> float:

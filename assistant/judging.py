@@ -86,7 +86,8 @@ class Judge:
             weak = tuple(words for words, one in each if word(one, cited=bool(cited), refused=False) != SUPPORTED)
             if weak:  # an answer is as sure as the weakest thing it says
                 chance = min(chance, *(one for _, one in each))
-        return Judged(round(chance, 4), word(chance, cited=bool(cited), refused=False), known, weak, heads)
+        told = word(chance, cited=bool(cited), refused=False, selected=not answer.exact)
+        return Judged(round(chance, 4), told, known, weak, heads)
 
     def _sentences(self, own: str, token_ids: Sequence[int]) -> Iterator[tuple[str, int, int]]:
         """Each sentence with the tokens [low, high) that spell it."""

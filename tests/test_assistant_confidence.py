@@ -100,3 +100,4 @@ def test_brier_and_calibration_error_by_hand() -> None:
 )
 def test_the_word_follows_from_probability_and_citation(chance: float, cited: bool, refused: bool, said: str) -> None:
     assert word(chance, cited=cited, refused=refused) == said
+    assert word(chance, cited=cited, refused=refused, selected=True) == (WEAK if said == SUPPORTED else said)
