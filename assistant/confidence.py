@@ -112,7 +112,7 @@ def _tuple(values: npt.NDArray[np.float64]) -> tuple[float, ...]:
 
 
 def word(probability: float, *, cited: bool, refused: bool, selected: bool = False) -> Word:
-    """What people are told. An answer over a selection lacks the signal that tells most, attention, so is never sure."""
+    """What people are told. Over a selection the signal that tells most, attention, is missing: never supported."""
     if refused or (not cited and probability < UNLIKELY):
         return ABSENT
     return SUPPORTED if cited and probability >= LIKELY and not selected else WEAK
