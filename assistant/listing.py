@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
+from assistant.confidence import LIKELY, WEAK
 from assistant.exhaustive import ADDED, NAMED
 from assistant.receipts import evidence, facts, listed, numbers, proofs, see_also, setting
 from ingest import Document, Encoded, IngestReport, Section
@@ -204,6 +205,9 @@ def evidence_lines(record: AnswerRecord) -> list[str]:
     if not told.word:
         return [] if record.supported else ["No passage was found that proves this answer."]
     known = "" if told.calibrated else " (not calibrated for this model)"
+    selected = setting(record, "exact", "yes") != "yes"
+    if selected and told.word == WEAK and (told.probability or 0) >= LIKELY:  # else word and number seem to disagree
+        known += ", by a selection of the text alone"
     lines = [f"{told.word[0].upper()}{told.word[1:]}, {told.probability or 0:.0%} sure{known}."]
     if not record.supported and not proofs(record):
         lines.append("No passage was found that proves this answer.")

@@ -162,6 +162,10 @@ def test_receipts_keep_and_show_it(tmp_path: Path) -> None:
     text = receipt_lines(found, kept, "c")
     assert "3 of 3 different amounts, 2 named in the answer:" in text and "found by structure" in text
     assert "not calibrated for this model" in evidence_lines(kept)[0]
+    judged = replace(found, judged=Judged(0.82, WEAK, True))
+    chosen = record(settings=(*beside_settings(judged), ("exact", "no")))
+    assert evidence_lines(chosen) == ["Weak evidence, 82% sure, by a selection of the text alone."]
+    assert evidence_lines(record(settings=beside_settings(judged))) == ["Weak evidence, 82% sure."]
     assert evidence_lines(record(supported=False)) == ["No passage was found that proves this answer."]
 
 
