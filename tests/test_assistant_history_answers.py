@@ -165,3 +165,11 @@ def test_a_question_asked_anew_is_not_part_of_the_history_it_is_asked_of(
     assert "PX-4417" in document.held.document.text
     assert "Which number" not in document.held.document.text and "What is my" not in document.held.document.text
     assert "Which number" in house.reading(house.store.conversation("ann", talk)).result().held.document.text
+
+
+def test_a_question_on_the_page_is_no_part_of_the_history_that_answers_it(house: Service) -> None:
+    imported(house.store)
+    list(Desk(house).ask("ann", "", "What was sent?", bot="support"))
+    record = house.store.messages("ann", house.store.conversations("ann")[0].id)[-1].answer
+    assert record is not None
+    assert (setting(record, "sessions"), setting(record, "messages")) == ("4", "8")

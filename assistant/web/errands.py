@@ -67,17 +67,20 @@ class Errands:
     def begin(
         self,
         conversation_id: str,
-        reading: ReadJob,
         keep: Callable[[], Message],
+        read: Callable[[Message], ReadJob],
         ask: Callable[[ReadDocument, Message], AnswerJob],
     ) -> Errand:
-        """Stores the question with `keep` and sends it off. Raises BusyError while another one is on its way."""
+        """Stores the question with `keep`, begins to `read` what stands before it, and sends it off.
+
+        Raises BusyError while another one is on its way.
+        """
         with self._lock:
             if (known := self._of.get(conversation_id)) is not None and not known.wait(0):
                 raise BusyError("A question here waits for its document already; wait for it or press Stop.")
             self._of = {key: each for key, each in self._of.items() if not each.wait(0)}  # others hold documents
             asked = keep()
-            errand = self._of[conversation_id] = Errand(reading, lambda document: ask(document, asked))
+            errand = self._of[conversation_id] = Errand(read(asked), lambda document: ask(document, asked))
             return errand
 
     def of(self, conversation_id: str) -> Errand | None:

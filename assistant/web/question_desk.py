@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from assistant.chat import AnswerJob
 from assistant.errors import AssistantError, BusyError, EmptyQuestionError
 from assistant.history import reads_history
-from assistant.reading import ReadDocument, ReadState
+from assistant.reading import ReadDocument, ReadJob, ReadState
 from assistant.service import Service
 from assistant.web import views
 from assistant.web.errands import LOOK_S, Errand, Errands
@@ -220,8 +220,10 @@ class QuestionDesk(TalkDesk):
             read_now = 0 if warm else len(document.read.segment) - document.read.cached_tokens
             return served.chat.start(user, conversation.id, question, document, asked=kept, read_now=read_now)
 
-        reading = self._service.reading(conversation, before=asked.seq if asked else None)
-        return self._errands.begin(conversation.id, reading, keep, ask)
+        def read(kept: Message) -> ReadJob:
+            return self._service.reading(conversation, before=kept.seq)
+
+        return self._errands.begin(conversation.id, keep, read, ask)
 
     def _waits(self, conversation: Conversation, errand: Errand) -> str:
         """What is done before the first word."""
