@@ -57,7 +57,7 @@ def test_the_checked_address_is_used_and_the_name_is_proven(
     client = httpx.Client(verify=ssl.create_default_context(cafile=str(pem)), trust_env=False, timeout=5)
     guard = Guard(("127.0.0.1",), lambda host, port: ["127.0.0.1"] if host == "desk.example" else [])
     box = Box([Event(7, f"https://desk.example:{receiver.port}/hook")])
-    courier(box, guard=guard, client=client).deliver_due()
+    courier(box, guard=guard, client=lambda: client).deliver_due()
     client.close()
     assert (box.done == [7]) is arrives
     if arrives:
