@@ -68,14 +68,17 @@ class Fixed:
 def run(decoder: Any, requests: list[Any], **options: Any) -> Scheduler:
     """Submits all before the first pass begins; waits until all are released."""
     made = Scheduler(decoder, **{"chunk": 16, "step_s": 10.0, **options})
-    gate = threading.Event()
+    gate, begun = threading.Event(), threading.Event()
     first: Any = Fixed([], "gate", 0)
 
     def wait(_budget: int) -> None:
+        begun.set()
         gate.wait(30)
 
     first.work = wait
-    for request in (first, *requests):
+    made.submit(first, background=first.background)
+    assert begun.wait(30), "this pass must not plan any other"
+    for request in requests:
         made.submit(request, background=request.background)
     gate.set()
     for request in requests:
