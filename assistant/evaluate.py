@@ -29,6 +29,7 @@ from assistant.tokenizer import Tokenizer
 from ingest import Document, Encoded, encode
 from ingest.encode import Offsets
 from sparse_backend import Decoder, Engine, EngineOptions, load_decoder
+from sparse_backend.config import ContextTooLongError
 from sparse_backend.eval.chat import Encoding
 from sparse_backend.eval.conditions import conditions
 from sparse_backend.eval.ledger import Ledger, Row
@@ -172,7 +173,8 @@ def picked(encoded: Encoded, tokens: Sequence[int], gap: Sequence[int]) -> Encod
 def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedder | None = None) -> dict[str, Any]:
     """Parses, reads, asks and scores; writes rows.jsonl and report.md; the object of the last line.
 
-    A run goes on where it stopped. Raises IngestError, BackendError and AssistantError.
+    A run goes on where it stopped. Dense reading is left out, and named, where the document is beyond the model's range.
+    Raises IngestError, BackendError and AssistantError.
     """
     questions = load_questions(command.questions)
     profile = profile_named(options.bot, options.profiles)
@@ -206,7 +208,10 @@ def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedde
         exam = Examination(document, decoder, tokenizer, profile, where, options.impl, known, kept)
         facts["tokens"] = exam.tokens
         if DENSE in command.rivals:
-            _run(ledger, DENSE, questions, lambda left: exam.ask(DENSE, "faithful", left))
+            try:
+                _run(ledger, DENSE, questions, lambda left: exam.ask(DENSE, "faithful", left))
+            except ContextTooLongError as error:  # told in the report; the levels are measured all the same
+                facts["not measured"] = f"dense: {error}"
         for level in levels:
             _run(ledger, level, questions, lambda left, level=level: exam.ask(pattern, level, left))
         if RETRIEVAL in command.rivals:

@@ -167,6 +167,21 @@ def test_the_form_of_keys_asked_for_is_the_one_measured(tmp_path: Path, monkeypa
         evaluate(command(tmp_path, rivals=()), replace(options(tmp_path), kv="int3"))
 
 
+def test_dense_reading_beyond_the_models_range_is_named_and_the_rest_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "profile_named", lambda *_: replace(fakes.PROFILE, max_new_tokens=1))
+
+    class Short(Engine):
+        def reads(self, tokens: int) -> bool:
+            return self.options.pattern != "dense" and super().reads(tokens)
+
+    monkeypatch.setattr(module, "Engine", Short)
+    found = evaluate(command(tmp_path), options(tmp_path))
+    assert list(found["settings"]) == ["fast"]
+    assert "dense: This needs" in found["not measured"] and found["not measured"] in found["report"]
+
+
 def test_wrong_levels_are_refused_before_anything_is_parsed(tmp_path: Path) -> None:
     with pytest.raises(BackendError, match="There is no level “superb”"):
         evaluate(command(tmp_path, levels=("superb",)), options(tmp_path))

@@ -39,7 +39,7 @@ def test_after_a_restart_it_comes_from_disk(made: Engine, decoder: Any, tmp_path
     assert torch.equal(read.segment.keys, first.keys) and torch.equal(read.segment.values, first.values)
     again = ask(restarted, read.segment, QUESTION)
     assert again.token_ids == answer.token_ids
-    assert torch.equal(again.evidence.dense(), answer.evidence.dense())
+    torch.testing.assert_close(again.evidence.dense(), answer.evidence.dense(), rtol=1e-5, atol=1e-7)  # other alignment
 
 
 def test_memory_holds_only_the_last_documents(decoder: Any, tmp_path: Path) -> None:
