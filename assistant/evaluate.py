@@ -173,7 +173,7 @@ def picked(encoded: Encoded, tokens: Sequence[int], gap: Sequence[int]) -> Encod
 def evaluate(command: EvalCommand, options: ServiceOptions, *, embedder: Embedder | None = None) -> dict[str, Any]:
     """Parses, reads, asks and scores; writes rows.jsonl and report.md; the object of the last line.
 
-    A run goes on where it stopped. Dense reading is left out, and named, where the document is beyond the model's range.
+    A run goes on where it stopped. Dense reading is left out, and named, beyond the model's range.
     Raises IngestError, BackendError and AssistantError.
     """
     questions = load_questions(command.questions)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from weakref import WeakValueDictionary
 
@@ -217,38 +218,38 @@ class Engine:
         whole = Context((context,)) if isinstance(context, Segment) else context
         selection = self._selection(whole, len(tail_ids) + max_new_tokens)
         start = time.perf_counter()
-        tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids)
-        cached = len(whole) + tail.kv.length
-        evidence = Evidence(self.decoder.shape.layers, len(whole), SINK, self.heads)
-        wish = Wish(
-            Sampler(sampling),
-            Speculation(self._drafter(whole, tail_ids), constraint),
-            constraint,
-            stop_ids,
-            max_new_tokens,
-        )
-        request = AskRequest(
-            tail,
-            tail_ids[tail.kv.length :],
-            self._tail_step(whole, tail, selection),
-            wish,
-            owner=owner,
-            evidence=evidence,
-            selection=selection,
-            cancel=cancel,
-            graph=self._graph(whole, tail, evidence, selection),
-        )
-        leases = [self.store.lease(segment.key) for segment in whole.segments]
-        self.scheduler.submit(request, background=self.options.background)
-        try:
-            while (event := request.events.get()).kind == "token":
-                yield event.value
-        finally:
-            request.abandoned = True
-            request.released.wait()
-            self.tails.give_back(tail)
-            for lease in leases:
-                lease.close()
+        with ExitStack() as held:  # whatever fails, leases end and the tail comes back
+            for segment in whole.segments:
+                held.enter_context(self.store.lease(segment.key))
+            tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids)
+            held.callback(self.tails.give_back, tail)
+            cached = len(whole) + tail.kv.length
+            evidence = Evidence(self.decoder.shape.layers, len(whole), SINK, self.heads)
+            wish = Wish(
+                Sampler(sampling),
+                Speculation(self._drafter(whole, tail_ids), constraint),
+                constraint,
+                stop_ids,
+                max_new_tokens,
+            )
+            request = AskRequest(
+                tail,
+                tail_ids[tail.kv.length :],
+                self._tail_step(whole, tail, selection),
+                wish,
+                owner=owner,
+                evidence=evidence,
+                selection=selection,
+                cancel=cancel,
+                graph=self._graph(whole, tail, evidence, selection),
+            )
+            self.scheduler.submit(request, background=self.options.background)
+            try:
+                while (event := request.events.get()).kind == "token":
+                    yield event.value
+            finally:
+                request.abandoned = True
+                request.released.wait()
         if event.error:
             raise event.error
         return Answer(

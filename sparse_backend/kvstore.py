@@ -151,6 +151,10 @@ class SegmentStore:
         """Keeps `key` from being evicted, on every tier and in every process, until the lease is closed."""
         return self._leases.take(key, self._path(key))
 
+    def leased(self, key: str) -> bool:
+        """Whether this process holds a lease on `key`."""
+        return self._leases.held(key)
+
     def delete(self, key: str) -> tuple[str, ...]:
         """Removes the segment `key`, and all that were derived from it, from every tier; their keys."""
         family = self._family(key)

@@ -49,6 +49,13 @@ class Shelf:
         return family
 
     def let_go(self) -> bool:
-        """Gives back the memory of the segment used longest ago; whether there was one."""
+        """Gives back the memory of the unused segment used longest ago; whether there was one.
+
+        A segment that an answer looks at stays: taking it off would free nothing before the answer ends.
+        """
         with self._lock:
-            return bool(self._segments) and bool(self._segments.popitem(last=False))
+            for key in self._segments:
+                if not self._store.leased(key):
+                    del self._segments[key]
+                    return True
+        return False

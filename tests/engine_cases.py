@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sparse_backend import Answer, Decoder, Engine
-from sparse_backend.segment import Segment
+from sparse_backend.segment import Context, Segment
 from tests.tiny import Counting, engine, llama, load, one_thread, save, tokens
 
 DOC, ANCHORS, QUESTION = tokens(100), [20, 60], tokens(9, seed=5)
@@ -48,7 +48,7 @@ def finish(answer: Generator[int, None, Answer]) -> Answer:
             return result
 
 
-def ask(made: Engine, segment: Segment, ids: Sequence[int], new: int = 8, **options: Any) -> Answer:
+def ask(made: Engine, segment: Segment | Context, ids: Sequence[int], new: int = 8, **options: Any) -> Answer:
     return finish(made.ask(segment, ids, **{"stop_ids": NEVER, "max_new_tokens": new, **options}))
 
 

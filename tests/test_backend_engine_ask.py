@@ -2,14 +2,16 @@
 
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 import torch
 
 from sparse_backend import ContextTooLongError, Decoder, Engine, Impl
+from sparse_backend.lease import Lease
 from sparse_backend.quotes import QuoteConstraint, QuoteMarks, QuoteSource
 from sparse_backend.sampling import Sampling
-from sparse_backend.segment import KVBuffer
+from sparse_backend.segment import Context, KVBuffer
 from sparse_backend.suffixes import SuffixIndex
 from tests.engine_cases import ANCHORS, DOC, NEVER, QUESTION, ask, decoder, fresh, loaded, made, quick
 from tests.tiny import LIMIT, Counting, engine, tokens
@@ -102,6 +104,41 @@ def test_a_failure_midway_keeps_the_tail_true(
         with pytest.raises(TypeError, match="broken"):
             list(running)
     assert ask(made, segment, QUESTION).token_ids == fresh(loaded, tmp_path, QUESTION)
+
+
+def test_a_question_that_never_starts_leaves_no_lease_and_its_tail(
+    made: Engine, decoder: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = made.read(DOC, ANCHORS).segment, made.read(DOC[:50], []).segment
+    both = Context((first, second))
+    ask(made, both, QUESTION)
+    lease = made.store.lease
+
+    def failing(key: str) -> Lease:
+        if key == second.key:
+            raise OSError("too many open files")
+        return lease(key)
+
+    with monkeypatch.context() as patch, pytest.raises(OSError, match="too many"):
+        patch.setattr(made.store, "lease", failing)
+        next(made.ask(both, QUESTION, stop_ids=NEVER, max_new_tokens=2))
+    assert not made.store.leased(first.key)
+    with monkeypatch.context() as patch, pytest.raises(TypeError, match="no drafts"):
+        patch.setattr(made, "_drafter", Mock(side_effect=TypeError("no drafts")))
+        next(made.ask(both, QUESTION, stop_ids=NEVER, max_new_tokens=2))
+    assert not made.store.leased(first.key) and not made.store.leased(second.key)
+    decoder.calls.clear()
+    ask(made, both, QUESTION)
+    assert decoder.calls[0] == QUESTION[-1:]  # its tail is still there
+
+
+def test_memory_is_taken_from_segments_that_nobody_asks(made: Engine) -> None:
+    first, second = made.read(DOC, ANCHORS).segment, made.read(DOC[:50], []).segment
+    with made.store.lease(first.key):
+        assert made.shelf.let_go() and not made.shelf.let_go()
+        assert len(made.shelf) == 1
+    assert made.shelf.let_go() and len(made.shelf) == 0
+    assert made.shelf.get(second.key) is not None  # from the store
 
 
 def test_tails_of_other_documents_are_not_used(made: Engine, loaded: Decoder, tmp_path: Path) -> None:
