@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,12 +16,15 @@ from assistant.history import reads_history
 from assistant.service import Service
 from assistant.web import proof_views, start_view, views
 from assistant.web.arrivals import arrival
+from assistant.web.errands import LOOK_S
 from assistant.web.proof_desk import EXPECTED
-from assistant.web.question_desk import QuestionDesk
+from assistant.web.question_desk import QuestionDesk, check, told
 from assistant.web.reading_desk import Reading, ReadingDesk, discard, paste
 from assistant.web.reading_view import left_out
+from assistant.web.transcript_view import Talk, growing, transcript
 from assistant.web.view import View
 from ingest.tree.git_url import is_git_url
+from storage import Message
 
 SOON_S = 10.0  # who gave a file within another conversation waits so long for the new one to open by itself
 STALE = timedelta(days=1)  # what a server that was killed left of uploads goes after it
@@ -61,6 +65,52 @@ class Desk(QuestionDesk):
             live=False,
         )
 
+    # -- a question on an empty page -------------------------------------------------
+
+    def ask(self, user: str, conversation_id: str, question: str, bot: str = "") -> Iterator[View]:
+        """As QuestionDesk. While a document is read that has no conversation yet, the question is left with it."""
+        chosen = self._service.profiles.get(bot) or self.bots[0]
+        reading = None if conversation_id or reads_history(chosen) else self.readings.newest(user)
+        if reading is None:
+            yield from super().ask(user, conversation_id, question, bot)
+            return
+        try:
+            check(question)
+            left = self.readings.leave(reading, lambda identity: self._send_left(user, identity, question))
+        except EXPECTED as error:
+            yield View(status=views.status(str(error), "error"), question=question)
+            return
+        yield from self._wait_for(user, reading, question)
+        if not reading.conversation:
+            why = f"{reading.name} was not read, so your question was not asked."
+            yield View(status=views.status(why, "error"), growing="", question=question, busy="")
+        elif not left:
+            yield from super().ask(user, reading.conversation, question, bot)
+        else:
+            self.readings.dismiss(user, reading.id)
+            note = views.status(reading.unasked, "error") if reading.unasked else ""
+            opened = self.open(user, reading.conversation)
+            kept = question if reading.unasked else ""
+            yield replace(opened, status=note, question=kept, readings=self.readings.html(user))
+            yield from self.follow(user, reading.conversation)
+
+    def _wait_for(self, user: str, reading: Reading, question: str) -> Iterator[View]:
+        """The question above how far the reading is, until it ends."""
+        bot = self._service.bot(reading.bot).profile
+        asked = Message(None, "", -1, 1, "user", question, "complete", datetime.now(UTC), None, author=user)
+        shown = transcript(Talk(user, bot, (asked,), settled=False))
+        yield View(transcript=shown, growing=growing(bot, "", f"Reading {reading.name} …"), status="", question="")
+        while not reading.over:
+            job = reading.job
+            if job is not None:
+                where = "Waiting for your “Read it” …" if reading.asking else told(job.state, reading.name)
+                yield View(growing=growing(bot, "", where))
+            time.sleep(LOOK_S)
+
+    def _send_left(self, user: str, conversation_id: str, question: str) -> None:
+        conversation = self.list.own(user, conversation_id)
+        self._sent(user, self._titled(user, conversation, question), question, None)
+
     # -- documents -----------------------------------------------------------------
 
     def files(self, user: str, bot: str, files: Sequence[Any]) -> Generator[View, None, str]:
@@ -88,7 +138,7 @@ class Desk(QuestionDesk):
     def settle(self, user: str, conversation_id: str, reading_id: str = "", *, wanted: bool = False) -> View:
         """Opens what was just read, the newest unless one is named, if the user waits for it or `wanted` it."""
         within_s = None if wanted or not conversation_id else SOON_S
-        done = self.readings.take(user, reading_id, within_s=within_s)
+        done = self.readings.take(user, reading_id, within_s=within_s, wanted=wanted)
         if done is None:
             return View(readings=self.readings.html(user))
         note = views.status(f"{done.name} is read. {done.note} Ask your question.", more=left_out(done.left_out))

@@ -228,7 +228,7 @@ class QuestionDesk(TalkDesk):
     def _waits(self, conversation: Conversation, errand: Errand) -> str:
         """What is done before the first word."""
         name = conversation.title if conversation.document_ids else "your earlier conversations"
-        return "Thinking …" if errand.reading.wait(0) else _told(errand.reading.state, name)
+        return "Thinking …" if errand.reading.wait(0) else told(errand.reading.state, name)
 
 
 def check(question: str) -> None:
@@ -239,7 +239,7 @@ def check(question: str) -> None:
         raise AssistantError(f"A question may have {LONGEST:,} characters, and this one has {len(question):,}.")
 
 
-def _told(state: ReadState, name: str) -> str:
+def told(state: ReadState, name: str) -> str:
     """How far a reading is, in words."""
     if not state.total:
         return f"Opening {name} …"

@@ -9,12 +9,12 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from assistant.coverage import coverage
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, BusyError
 from assistant.reading import ReadDocument, ReadJob, ReadState
 from assistant.service import Service
 from assistant.web.proof_desk import EXPECTED
@@ -42,6 +42,12 @@ class Reading:
     over: bool = False
     began: float = 0.0  # seconds of a monotonic clock
     ended: float = 0.0
+    send: Callable[[str], None] | None = None
+    """Asks, in the conversation of this id, what the user asked while it was being read."""
+    unasked: str = ""
+    """Why that could not be asked."""
+    settled: bool = False
+    """Whether no question can be left with it any more: it is about to end."""
     _last: ReadState = field(default_factory=lambda: ReadState("done", 0, 0, None))
 
     @property
@@ -133,18 +139,38 @@ class ReadingDesk:
         with self._lock:
             self._of[user] = [each for each in self._of.get(user, ()) if each.id != reading_id or not each.over]
 
-    def take(self, user: str, reading_id: str = "", *, within_s: float | None = None) -> Reading | None:
+    def take(
+        self, user: str, reading_id: str = "", *, within_s: float | None = None, wanted: bool = False
+    ) -> Reading | None:
         """A reading that is done, with its line taken away: the one of this id, or the newest.
 
-        `within_s`: only one that took no longer.
+        `within_s`: only one that took no longer. One that a left question opens only if it is `wanted`.
         """
-        done = [each for each in self._own(user) if each.over and each.conversation]
+        done = [each for each in self._own(user) if each.over and each.conversation and (wanted or not each.send)]
         if within_s is not None:
             done = [each for each in done if each.ended - each.began <= within_s]
         chosen = next((each for each in reversed(done) if not reading_id or each.id == reading_id), None)
         if chosen:
             self.dismiss(user, chosen.id)
         return chosen
+
+    def newest(self, user: str) -> Reading | None:
+        """The reading that was begun last, of those that go on."""
+        return next((each for each in reversed(self._own(user)) if not each.over), None)
+
+    def leave(self, reading: Reading, send: Callable[[str], None]) -> bool:
+        """Leaves a question with a reading, to be sent when it has its conversation; False if it is about to end.
+
+        Raises BusyError where one waits already, and AssistantError while the user has to say whether to read at all.
+        """
+        with self._lock:
+            if reading.asking:
+                raise AssistantError(f"{reading.name} is not being read yet; press “Read it” first, then ask.")
+            if reading.send is not None:
+                raise BusyError(f"A question waits for {reading.name} already; it is asked when that is read.")
+            if not reading.settled:
+                reading.send = send
+            return not reading.settled
 
     def _finish(self, user: str, reading: Reading, job: ReadJob) -> None:
         try:
@@ -153,6 +179,7 @@ class ReadingDesk:
             reading.note, reading.left_out = receipt_of(document)
             self._service.bot(reading.bot).keep(document, job)
             reading.conversation = self._service.converse(user, document, reading.bot).id
+            self._ask(reading)
         except EXPECTED as error:
             if not job.cancelled():
                 reading.error = str(error)
@@ -163,6 +190,15 @@ class ReadingDesk:
             reading.end()
             if job.cancelled() and not reading.conversation:
                 self.dismiss(user, reading.id)
+
+    def _ask(self, reading: Reading) -> None:
+        with self._lock:
+            reading.settled, send = True, reading.send
+        if send is not None:
+            try:
+                send(reading.conversation)
+            except Exception as error:  # the document is read all the same
+                reading.unasked = str(error)
 
     def _own(self, user: str) -> list[Reading]:
         with self._lock:
