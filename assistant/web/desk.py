@@ -76,7 +76,9 @@ class Desk(QuestionDesk):
             return
         try:
             check(question)
-            left = self.readings.leave(reading, lambda identity: self._send_left(user, identity, question))
+            left = self.readings.leave(
+                user, reading, question, lambda identity: self._send_left(user, identity, question)
+            )
         except EXPECTED as error:
             yield View(status=views.status(str(error), "error"), question=question)
             return

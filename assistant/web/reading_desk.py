@@ -19,6 +19,7 @@ from assistant.reading import ReadDocument, ReadJob, ReadState
 from assistant.service import Service
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.reading_view import Line, readings
+from assistant.web.unfinished import Left, Unfinished
 from ingest import IngestError
 
 ASK_ABOVE_S = 60.0  # readings that take longer are begun only when the user says so
@@ -85,6 +86,12 @@ class ReadingDesk:
         self._service = service
         self._of: dict[str, list[Reading]] = {}
         self._lock = threading.Lock()
+        self._unfinished = Unfinished(service.options.data_dir / "readings")
+        for left in self._unfinished.left():
+            why = "The server ended while this was read; nothing of it is kept. Add it again."
+            asked = f" You had asked: {left.question}" if left.question else ""
+            reading = Reading(left.id, left.name, "", None, None, error=why + asked, over=True)
+            self._of.setdefault(left.user, []).append(reading)
 
     def start(
         self, user: str, bot: str, sources: Sequence[Path] | Sequence[str], name: str, room: Path | None = None
@@ -102,6 +109,7 @@ class ReadingDesk:
             job = served.reader.start(sources, ask_above_s=ASK_ABOVE_S)
             reading = Reading(secrets.token_hex(8), name, bot, job, room, began=time.monotonic())
             own.append(reading)
+        self._unfinished.begin(Left(reading.id, user, name))
         threading.Thread(target=self._finish, args=(user, reading, job), name="reading", daemon=True).start()
         return reading
 
@@ -137,7 +145,10 @@ class ReadingDesk:
     def dismiss(self, user: str, reading_id: str) -> None:
         """Takes the line of a reading that is over away."""
         with self._lock:
-            self._of[user] = [each for each in self._of.get(user, ()) if each.id != reading_id or not each.over]
+            gone = [each for each in self._of.get(user, ()) if each.id == reading_id and each.over]
+            self._of[user] = [each for each in self._of.get(user, ()) if each not in gone]
+        if gone:
+            self._unfinished.end(reading_id)
 
     def take(
         self, user: str, reading_id: str = "", *, within_s: float | None = None, wanted: bool = False
@@ -158,7 +169,7 @@ class ReadingDesk:
         """The reading that was begun last, of those that go on."""
         return next((each for each in reversed(self._own(user)) if not each.over), None)
 
-    def leave(self, reading: Reading, send: Callable[[str], None]) -> bool:
+    def leave(self, user: str, reading: Reading, question: str, send: Callable[[str], None]) -> bool:
         """Leaves a question with a reading, to be sent when it has its conversation; False if it is about to end.
 
         Raises BusyError where one waits already, and AssistantError while the user has to say whether to read at all.
@@ -168,9 +179,11 @@ class ReadingDesk:
                 raise AssistantError(f"{reading.name} is not being read yet; press “Read it” first, then ask.")
             if reading.send is not None:
                 raise BusyError(f"A question waits for {reading.name} already; it is asked when that is read.")
-            if not reading.settled:
-                reading.send = send
-            return not reading.settled
+            if reading.settled:
+                return False
+            reading.send = send
+            self._unfinished.begin(Left(reading.id, user, reading.name, question))
+            return True
 
     def _finish(self, user: str, reading: Reading, job: ReadJob) -> None:
         try:
@@ -187,6 +200,7 @@ class ReadingDesk:
             reading.error = f"Reading failed unexpectedly: {error}"
         finally:
             discard(reading.room)
+            self._unfinished.end(reading.id)
             reading.end()
             if job.cancelled() and not reading.conversation:
                 self.dismiss(user, reading.id)
