@@ -27,6 +27,8 @@ from assistant.second_look import SecondLooks
 from assistant.served import ServedBot
 from assistant.service_options import EMBEDDED, ServiceOptions
 from assistant.tokenizer import Tokenizer
+from assistant.unfinished import FOLDER as UNFINISHED
+from assistant.unfinished import forget as forget_unfinished
 from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.config import UnsupportedModelError, UnsupportedPatternError
 from sparse_backend.embedded import NAME, ensure_embedded
@@ -258,6 +260,7 @@ class Service:
 
     def erase(self, user: str, *, by: str) -> Removed:
         """Removes a person with everything that is theirs, see Privacy.erase; files, keys and values too."""
+        forget_unfinished(self.options.data_dir / UNFINISHED, user)
         return self._removed(self.store.privacy.erase(user, by=by))
 
     def delete_conversation(self, user: str, conversation_id: str, *, expected: int | None = None) -> None:

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 
 from assistant.service import Service
+from assistant.unfinished import FOLDER, Left, Unfinished
 from assistant.web.desk import Desk
-from assistant.web.unfinished import Left, Unfinished
 from tests.chat_cases import ann, desk, engine, house, read
 from tests.fakes import contract
 
@@ -16,7 +16,7 @@ __all__ = ["ann", "desk", "engine", "house"]  # fixtures
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from assistant.web.unfinished import Left, Unfinished
+from assistant.unfinished import Left, Unfinished
 notes = Unfinished(Path(sys.argv[1]))
 notes.begin(Left("one", sys.argv[2], "lease <b>.pdf"))
 notes.begin(Left("one", sys.argv[2], "lease <b>.pdf", "Who pays?"))
@@ -26,7 +26,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_the_next_server_tells_it_until_its_user_has_seen_it(house: Service, ann: str) -> None:
-    folder = house.options.data_dir / "readings"
+    folder = house.options.data_dir / FOLDER
     subprocess.run([sys.executable, "-c", KILLED, str(folder), ann], check=False, timeout=60)
     assert {path.name for path in folder.iterdir()} == {"one.json", "two.json"}
     desk = Desk(house)
@@ -41,9 +41,21 @@ def test_the_next_server_tells_it_until_its_user_has_seen_it(house: Service, ann
     assert not list(folder.iterdir()) and desk.readings.html(ann) == ""
 
 
+def test_a_person_who_is_erased_leaves_no_note(house: Service, ann: str) -> None:
+    folder = house.options.data_dir / FOLDER
+    Unfinished(folder).begin(Left("mine", ann, "a.pdf"))
+    Unfinished(folder).begin(Left("hers", "eve", "b.pdf"))
+    (folder / "half.json").write_text("[")
+    house.store.create_conversation(ann, "legal", "x")
+    house.erase(ann, by="operator")
+    assert {path.name for path in folder.iterdir()} == {"hers.json", "half.json"}
+    for path in folder.iterdir():
+        path.unlink()
+
+
 def test_what_ends_leaves_no_note(desk: Desk, house: Service, ann: str, tmp_path: Path) -> None:
     read(desk, ann, contract(tmp_path / "up"))
-    assert not list((house.options.data_dir / "readings").iterdir())
+    assert not list((house.options.data_dir / FOLDER).iterdir())
 
 
 def test_damaged_notes_go_and_a_folder_that_cannot_be_written_harms_nothing(tmp_path: Path) -> None:

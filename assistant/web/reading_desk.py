@@ -17,9 +17,9 @@ from assistant.coverage import coverage
 from assistant.errors import AssistantError, BusyError
 from assistant.reading import ReadDocument, ReadJob, ReadState
 from assistant.service import Service
+from assistant.unfinished import FOLDER, Left, Unfinished
 from assistant.web.proof_desk import EXPECTED
 from assistant.web.reading_view import Line, readings
-from assistant.web.unfinished import Left, Unfinished
 from ingest import IngestError
 
 ASK_ABOVE_S = 60.0  # readings that take longer are begun only when the user says so
@@ -86,7 +86,7 @@ class ReadingDesk:
         self._service = service
         self._of: dict[str, list[Reading]] = {}
         self._lock = threading.Lock()
-        self._unfinished = Unfinished(service.options.data_dir / "readings")
+        self._unfinished = Unfinished(service.options.data_dir / FOLDER)
         for left in self._unfinished.left():
             why = "The server ended while this was read; nothing of it is kept. Add it again."
             asked = f" You had asked: {left.question}" if left.question else ""

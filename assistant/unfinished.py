@@ -14,6 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+FOLDER = "readings"
+"""Of the data folder."""
+
 
 @dataclass(frozen=True, slots=True)
 class Left:
@@ -74,3 +77,11 @@ class Unfinished:
 
     def _path(self, identity: str) -> Path:
         return self._folder / f"{identity}.json"
+
+
+def forget(folder: Path, user: str) -> None:
+    """Deletes the notes of a person who is erased, whoever holds them."""
+    for path in folder.glob("*.json"):
+        with suppress(OSError, ValueError, TypeError):
+            if json.loads(path.read_bytes()).get("user") == user:
+                path.unlink()
