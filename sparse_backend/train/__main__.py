@@ -1,4 +1,4 @@
-"""python -m sparse_backend.train collect | base | show | teacher | smoke | train | evaluate | adapter."""
+"""python -m sparse_backend.train packages | collect | base | show | teacher | smoke | train | evaluate | adapter."""
 
 from __future__ import annotations
 
@@ -8,12 +8,21 @@ from pathlib import Path
 
 from sparse_backend.train import commands
 from sparse_backend.train.texts.mix import FAR_EVERY, SHORT
+from sparse_backend.train.texts.packages import INDEX
+
+MANIFEST = Path(__file__).parent / "texts" / "manifest.jsonl"
 
 
 def main() -> None:
     """Reads the command line and runs one command."""
     parser = argparse.ArgumentParser(prog="python -m sparse_backend.train", description=__doc__)
     steps = parser.add_subparsers(required=True)
+
+    packages = steps.add_parser("packages", help="downloads and unpacks what the manifest names")
+    packages.add_argument("folder", type=Path)
+    packages.add_argument("--manifest", type=Path, default=MANIFEST)
+    packages.add_argument("--index", default=INDEX, help="of Python packages")
+    packages.set_defaults(run=commands.packages)
 
     collect = steps.add_parser("collect", help="unpacked packages -> corpus and manifest")
     collect.add_argument("folder", type=Path)

@@ -8,6 +8,7 @@ import hashlib
 import json
 import random
 import shutil
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +32,21 @@ def shapes(tokens: int) -> tuple[RowShape, RowShape]:
     """The two shapes of rows of `tokens`: documents up to 8K, and those beyond with what their questions select."""
     bank = tokens * 3 // 16 // 128 * 128
     return RowShape(tokens, bank, 0, tokens // 4), RowShape(tokens, bank, tokens // 4, tokens // 4)
+
+
+def packages(options: argparse.Namespace) -> None:
+    """Downloads and unpacks the packages of the manifest; those that could not be had are named at the end."""
+    from sparse_backend.train.texts.packages import fetch, named
+
+    options.folder.mkdir(parents=True, exist_ok=True)
+    failed = []
+    for name in named(options.manifest):
+        try:
+            fetch(name, options.folder, options.index)
+        except (OSError, LookupError, subprocess.CalledProcessError) as error:
+            failed.append(f"{name}: {error}")
+    if failed:
+        raise SystemExit("These packages are missing:\n" + "\n".join(failed))
 
 
 def collect(options: argparse.Namespace) -> None:
