@@ -77,9 +77,9 @@ def apart(
         block = near[:, :, rows].reshape(kv_heads, group * size, dim)
         scores = torch.cat([far, torch.bmm(block, k[:, low - base : stop - base].transpose(1, 2))], -1)
         _cap(scores, extra)
-        distance = torch.arange(start, stop)[:, None] - torch.arange(low, stop)[None, :]
-        seen = torch.cat([layout.far(start, stop, count), (distance >= 0) & (distance < window)], 1)
-        scores.view(kv_heads, group, size, -1).masked_fill_(~seen, float("-inf"))
+        _mask_apart(
+            scores.view(kv_heads, group, size, -1), layout.ahead_of_window(start, stop), count, stop - low - window
+        )
         values = torch.cat([bank.values[:, :count], v[:, low - base : stop - base]], 1)
         mixed = torch.bmm(_softmax(scores, extra, group), values)
         out[rows] = mixed.view(heads, size, dim).transpose(0, 1)
@@ -113,6 +113,23 @@ def _mask(scores: Tensor, row: BlockRow) -> None:
     if row.mask is not None:
         width = row.mask.shape[1]
         scores[..., row.bank : row.bank + width].masked_fill_(~row.mask, float("-inf"))
+    future = torch.ones(size, size, dtype=torch.bool).triu_(1)
+    scores[..., -size:].masked_fill_(future, float("-inf"))
+
+
+def _mask_apart(scores: Tensor, ahead: Tensor, count: int, left: int) -> None:
+    """In place on scores [Hkv, group, size, count + keys near by]: only the columns that some of the rows do not see.
+
+    Row i sees `ahead[i]` of the first `count` columns; of the keys near by it sees those up to its own, which is the
+    size - i last, and not the first i + `left` - size + 1, which have left its window.
+    """
+    size = scores.shape[2]
+    same = int(ahead[0])
+    later = torch.arange(same, count)[None, :] >= ahead[:, None]
+    scores[..., same:count].masked_fill_(later, float("-inf"))
+    if left > 0:
+        gone = torch.arange(left)[None, :] < torch.arange(left - size + 1, left + 1)[:, None]
+        scores[..., count : count + left].masked_fill_(gone, float("-inf"))
     future = torch.ones(size, size, dtype=torch.bool).triu_(1)
     scores[..., -size:].masked_fill_(future, float("-inf"))
 
