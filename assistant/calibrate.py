@@ -191,9 +191,9 @@ def _looks(trials: Sequence[Trial]) -> list[Look]:
 
 def _weights(rows: Sequence[Weighed], names: tuple[str, ...]) -> Weights | None:
     truths = [row.good for row in rows]
-    return (
-        fit([row.signals for row in rows], truths, names, AGAINST[names]) if any(truths) and not all(truths) else None
-    )
+    if not any(truths) or all(truths):
+        return None
+    return fit([row.signals for row in rows], truths, names, AGAINST[names])
 
 
 def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, refusal: Weights) -> dict[str, Any]:

@@ -29,7 +29,7 @@ AGAINST = {
     ANSWER: ("rival", "selected"),
     REFUSAL: ("asked", "selected"),
 }  # the more, the less likely; all others speak for
-RIDGE = 2.0
+RIDGE = 2.0  # of standardised signals: a few dozen questions must not make any of them decide alone
 LEAST_SPREAD = 0.05  # a signal that hardly varied while learning must not decide everything later
 BINS = 10
 
