@@ -88,7 +88,7 @@ class ReadingDesk:
         self._lock = threading.Lock()
         self._unfinished = Unfinished(service.options.data_dir / FOLDER)
         for left in self._unfinished.left():
-            why = "The server ended while this was read; nothing of it is kept. Add it again."
+            why = f"The server ended while it read {left.name}; nothing of that is kept. Add it again."
             asked = f" You had asked: {left.question}" if left.question else ""
             reading = Reading(left.id, left.name, "", None, None, error=why + asked, over=True)
             self._of.setdefault(left.user, []).append(reading)
