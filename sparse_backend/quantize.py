@@ -175,6 +175,7 @@ def _recognised(x: Tensor, low: Tensor, scale: Tensor, members: int, dtype: torc
         tried = _grid(tried * 1.01, dtype, steps=8)  # the next on the grid
         codes, zero = _codes(x, low, tried)
         same = (product(codes, zero, tried, dtype).float() == x).all(members, keepdim=True)
+        same &= zero.abs() <= torch.iinfo(torch.int8).max  # a scale too small for its zero to be kept
         best, found = torch.where(same, tried, best), found | same
     return best, found
 

@@ -37,7 +37,7 @@ def some_user(session: Session, user: str) -> UserRow:
     row = session.get(UserRow, user)
     if row is not None:
         return row
-    check_free(session, user)
+    check_reserved(user)  # not check_free: whoever has the name by now has just done the same
     now = datetime.now(UTC)
     # Another transaction may do the same at this moment, which must not fail either of them.
     local = {"id": LOCAL, "name": "", "undo_days": UNDO_DAYS, "webhook_url": "", "webhook_secret": ""}
@@ -52,7 +52,14 @@ def check_free(session: Session, user: str, otherwise: str = "choose another one
 
     `otherwise`: what the person at the screen can do about it.
     """
-    if user in RESERVED or session.get(UserRow, user) is not None:
+    check_reserved(user, otherwise)
+    if session.get(UserRow, user) is not None:
+        raise ConflictError(f"The user name “{user}” is taken; {otherwise}.")
+
+
+def check_reserved(user: str, otherwise: str = "choose another one") -> None:
+    """Raises ConflictError for a name that stands for nobody in particular."""
+    if user in RESERVED:
         raise ConflictError(f"The user name “{user}” is taken; {otherwise}.")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from storage import NotFoundError, Store
+from storage import NotFoundError, Store, access
 from storage.process import _started, current_tag, is_gone
 from storage.records import ConflictError
 from storage.schema import MessageRow
@@ -66,6 +66,26 @@ def test_one_key_in_many_conversations_at_once_becomes_one_message(store: Store)
         assert sum(pool.map(write, talks)) == 1
     assert store.counts()["messages"] == 1
     assert store.verify().problems == ()
+
+
+def test_a_user_who_appears_meanwhile_is_no_conflict(
+    store: Store, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two transactions that meet the same new user: the other one commits after this one has looked."""
+    if "postgresql" not in database:
+        pytest.skip("SQLite's writers come one after another")
+    other = Store(database)
+
+    class Reserved:
+        def __contains__(self, user: str) -> bool:  # asked between this one's look and its writing
+            monkeypatch.undo()
+            other.create_conversation(user, "legal", "theirs")
+            return False
+
+    monkeypatch.setattr(access, "RESERVED", Reserved())
+    store.create_conversation("ann", "legal", "mine")
+    assert {each.title for each in store.conversations("ann")} == {"mine", "theirs"}
+    other.close()
 
 
 def test_processes_open_a_fresh_database_at_once(blank: str) -> None:

@@ -95,6 +95,8 @@ class Desk(QuestionDesk):
             kept = question if reading.unasked else ""
             yield replace(opened, status=note, question=kept, readings=self.readings.html(user))
             yield from self.follow(user, reading.conversation)
+            if not reading.unasked:  # its answer may have ended before anybody could follow it
+                yield self.open(user, reading.conversation)
 
     def _wait_for(self, user: str, reading: Reading, question: str) -> Iterator[View]:
         """The question above how far the reading is, until it ends."""
