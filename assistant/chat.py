@@ -28,6 +28,9 @@ STRIPES = 64  # locks for asking: by conversation, so that users do not wait for
 _STATUS = {"cancelled": "stopped"}
 
 
+ENDING_S = 2.0  # a finished answer's thread has so long to end before the next question is refused
+
+
 @dataclass(frozen=True, slots=True)
 class Repeated:
     """The answer that this very request got before."""
@@ -189,6 +192,8 @@ class Chat:
         """Answers in a thread that outlives the page. Raises BusyError while the last answer still grows."""
         with self._lock:
             running = self._jobs.get(conversation_id)
+            if running and running.finished is not None:  # all of it was heard; its thread is about to end
+                running.wait(ENDING_S)
             if running and running.running:
                 raise BusyError("This conversation is still being answered; wait for it or press Stop.")
             job = AnswerJob(self, user, conversation_id, question, document, read_now, options, asked, idempotency_key)

@@ -13,6 +13,8 @@ from assistant.prompt import Prefix
 from assistant.reading import QUESTION_ROOM, Reader, ReadJob, ReadState
 from ingest import Encoded, IngestError
 from sparse_backend import Cancelled, ContextTooLongError
+from sparse_backend.model import Step
+from sparse_backend.read_plan import ReadPlan
 from sparse_backend.segment import Segment
 from tests import fakes
 from tests.fakes import CONTRACT, LIMIT, PROFILE, contract, reader
@@ -20,6 +22,8 @@ from tests.fakes import CONTRACT, LIMIT, PROFILE, contract, reader
 
 class Watched(ReadJob):
     """Notes every state, and calls `at` at each step of the model."""
+
+    heard = threading.Semaphore(0)
 
     def __init__(
         self, on: Reader, source: list[Path] | str, at: threading.Event | None = None, cancel: bool = False
@@ -36,10 +40,24 @@ class Watched(ReadJob):
             self.cancel()
         if self._at:
             assert self._at.wait(20)
+        self.heard.release()
 
     def parsed(self, path: str, pages: int, total: int) -> None:
         super().parsed(path, pages, total)
         self.states.append(self.state)
+
+
+@pytest.fixture
+def in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk is computed once somebody heard of the one before: else a reading could end before it is cancelled."""
+    heard, step = threading.Semaphore(1), ReadPlan.step
+
+    def next_one(plan: ReadPlan) -> Step:
+        heard.acquire(timeout=3)  # nobody hears of what another reading did
+        return step(plan)
+
+    monkeypatch.setattr(ReadPlan, "step", next_one)
+    monkeypatch.setattr(Watched, "heard", heard)
 
 
 def everything(folder: Path) -> list[str]:
@@ -88,7 +106,7 @@ def test_a_document_read_before_is_ready_also_after_a_restart(tmp_path: Path) ->
     ]
 
 
-def test_cancel_while_reading_ends_cancelled_and_leaves_nothing(tmp_path: Path) -> None:
+def test_cancel_while_reading_ends_cancelled_and_leaves_nothing(tmp_path: Path, in_step: None) -> None:
     job = Watched(reader(tmp_path, chunk=16), [contract(tmp_path / "in")], cancel=True)
     with pytest.raises(Cancelled):
         job.result()
@@ -119,7 +137,7 @@ def test_cancel_while_parsing_ends_cancelled(tmp_path: Path, monkeypatch: pytest
 
 
 def test_giving_up_a_reading_leaves_the_document_to_whoever_reads_it_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_step: None
 ) -> None:
     on, go, both = reader(tmp_path, chunk=32), threading.Event(), threading.Semaphore(0)
     prepare = on.prepare
@@ -142,7 +160,7 @@ def test_giving_up_a_reading_leaves_the_document_to_whoever_reads_it_too(
     assert kept is not None and kept.document == done.held.document and kept.bytes == done.held.bytes
 
 
-def test_cancelling_a_document_of_the_library_keeps_it(tmp_path: Path) -> None:
+def test_cancelling_a_document_of_the_library_keeps_it(tmp_path: Path, in_step: None) -> None:
     on = reader(tmp_path)
     held = on.library.add([contract(tmp_path / "in")])
     with pytest.raises(Cancelled):
