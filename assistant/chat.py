@@ -26,8 +26,6 @@ from storage import AnswerRecord, Message, StorageError, Store
 SAVE_EVERY = 0.5  # seconds between two saves of a growing answer
 STRIPES = 64  # locks for asking: by conversation, so that users do not wait for each other
 _STATUS = {"cancelled": "stopped"}
-
-
 ENDING_S = 2.0  # a finished answer's thread has so long to end before the next question is refused
 
 
