@@ -200,6 +200,8 @@ class ReadingDesk:
             reading.error = f"Reading failed unexpectedly: {error}"
         finally:
             discard(reading.room)
+            with self._lock:  # a question that comes now must not note the reading again
+                reading.settled = True
             self._unfinished.end(reading.id)
             reading.end()
             if job.cancelled() and not reading.conversation:
