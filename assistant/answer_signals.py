@@ -32,6 +32,9 @@ class Signals:
     `likely`, `weakest`: probability of the tokens, geometric mean and least. `symbols`: 1 where names of code stand
     where it says, -1 where they do not.
     `selected`: 1 where it looked at a selection of the text, 0 at all of it.
+
+    Where the question's own words looked, if the heads for that are known: `lead`: attention on the passage they looked
+    at most; `led`: on the proof, 1 where none got more.
     """
 
     quoted: float | None = None
@@ -45,6 +48,8 @@ class Signals:
     weakest: float | None = None
     symbols: float | None = None
     selected: float | None = None
+    lead: float | None = None
+    led: float | None = None
 
     def values(self) -> dict[str, float | None]:
         """By name."""
@@ -62,10 +67,12 @@ def signals(
     symbols: float | None = None,
     useful: bool = True,
     selected: bool = False,
+    led: Mass | None = None,
 ) -> Signals:
     """Of `text`, an answer or a sentence. `mass` [passages] of attention, `cited` [start, end) in the document's text.
 
     `choices`: the tokens of what it says in its own words. `useful`: the mass is that of heads known to be useful.
+    `led` [passages]: the attention of the question's words.
     """
     attention = relative(mass)
     total = float(mass.sum())
@@ -92,10 +99,14 @@ def signals(
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
         symbols=symbols,
         selected=float(selected),
+        lead=_lead(led),
+        led=float(relative(led)[best]) if best is not None and led is not None and led.any() else None,
     )
 
 
-def refusal_signals(citer: Citer, question: str, choices: Sequence[Choice], *, selected: bool = False) -> Signals:
+def refusal_signals(
+    citer: Citer, question: str, choices: Sequence[Choice], *, selected: bool = False, led: Mass | None = None
+) -> Signals:
     """Of an answer that says the document is silent: what it holds of the question speaks against it."""
     asked = terms_of(question)
     return Signals(
@@ -103,7 +114,12 @@ def refusal_signals(citer: Citer, question: str, choices: Sequence[Choice], *, s
         likely=math.exp(sum(each.logprob for each in choices) / len(choices)) if choices else None,
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
         selected=float(selected),
+        lead=_lead(led),
     )
+
+
+def _lead(led: Mass | None) -> float | None:
+    return float(led.max()) if led is not None and led.any() else None
 
 
 def _backed(citer: Citer, said: str, asked: frozenset[str], index: int) -> float:

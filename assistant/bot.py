@@ -11,6 +11,7 @@ from assistant.calibration import Calibration, general
 from assistant.checked import Checked, Place
 from assistant.checks import AnswerChecks
 from assistant.citations import Citer, evidence_over, says_not_stated
+from assistant.closest import closest
 from assistant.confidence import ABSENT, SUPPORTED
 from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
@@ -46,7 +47,8 @@ class Finished:
     """The whole answer with its proof and receipt.
 
     `supported` is False when nothing in the document backs the answer; `unverified`: its quotes, paths and symbols
-    that stand nowhere, and its advice. `see_also`: what the profile's checks add, numbered on from the citations.
+    that stand nowhere, and its advice. `see_also`: what the profile's checks add, then, where the answer is not sure,
+    the passages that the question leads to; numbered on from the citations.
     `facts`: sentences found by rule; they stand at the end of `text` too. `sections`: where the model looked. `judged`:
     how sure the answer is. `listing`: everything that the question asks for, where it asks for all of one kind.
     """
@@ -107,6 +109,7 @@ class Bot:
             sampling=options.sampling,
             constraint=self._constraint(document, options),
             cancel=lambda: stops.stopped_by is not None or (cancel is not None and cancel()),
+            question=self._prompt.words(turns, question),
         )
         text = shown = ""
         try:
@@ -156,7 +159,8 @@ class Bot:
         read = len(document.read.segment) - document.prefix.start
         said = said_tokens(answer.token_ids, self._tokenizer) or len(answer.token_ids)
         mass = evidence_over(answer.evidence[:said], document.prefix.start, tokens)
-        proof = document.citer.prove(text, question, mass)
+        asked = evidence_over(answer.asked, document.prefix.start, tokens) if answer.asked else None
+        proof = document.citer.prove(text, question, mass, asked)
         silent = says_not_stated(text, self.profile.not_stated)
         citations = () if silent else proof.citations
         checked = self._checks_of(document).check(question, text, citations)
@@ -177,6 +181,7 @@ class Bot:
             tokens=tokens,
             refused=silent,
             symbols=_symbols(checked),
+            asked=asked,
         )
         listing = None if options.schema else self._checks_of(document).listing(question, text, citations, silent)
         if doubted or not (silent or backed) or (listing is not None and listing.disputed):
@@ -184,6 +189,9 @@ class Bot:
         told = (*checked.facts, listing.sentence) if listing else checked.facts
         if listing:
             beside += self._cited(document, listing.places, (*citations, *beside))
+        if asked is not None and judged.word != SUPPORTED:
+            shown = [(each.start, each.end) for each in (*citations, *beside)]
+            beside += self._cited(document, closest(document.citer, asked, shown), (*citations, *beside))
         facts = "" if options.schema else "\n".join(f"- {fact}" for fact in told)  # JSON stays JSON
         return Finished(
             text="\n\n".join(filter(None, (text if options.schema else without_headers(text), facts))),

@@ -9,16 +9,12 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
-from assistant.answer_signals import Signals, refusal_signals, signals
 from assistant.calibration import Calibration, calibration_file, general
-from assistant.citations import Citer, Mass, evidence_over, relative
+from assistant.closest import MOST
 from assistant.confidence import (
     AGAINST,
     ANSWER,
@@ -32,16 +28,16 @@ from assistant.confidence import (
     word,
 )
 from assistant.errors import AssistantError
-from assistant.known_answers import Asked, Cell, ask_known
+from assistant.known_answers import Cell, ask_known
 from assistant.profile_folder import load_profiles
-from assistant.quoting import said_tokens
 from assistant.service import chosen_level, chosen_pattern, model_source
 from assistant.service_options import ServiceOptions
 from assistant.tokenizer import Tokenizer
+from assistant.trials import Trial, Weighed, trial_of, weigh
 from sparse_backend import Engine, EngineOptions, load_decoder
 from sparse_backend.atomic import written
 from sparse_backend.eval.conditions import conditions
-from sparse_backend.eval.evidence import Look, precision, strongest
+from sparse_backend.eval.evidence import Look, in_first, precision, strongest
 from sparse_backend.eval.evidence import calibrate as useful_heads
 from sparse_backend.gpu import chosen
 from sparse_backend.kvstore import StoreOptions
@@ -49,60 +45,13 @@ from sparse_backend.loading import parse_dtype
 from sparse_backend.packed import parse_weights
 from sparse_backend.probe import Head
 from sparse_backend.quantize import parse_kv_format
-from sparse_backend.sampling import Choice
 
 SUITES = ("needle", "qa", "code", "history", "absent", "multikey")
 SHAPES = ((1024, 0.3), (9216, 0.5), (2048, 0.6), (1024, 0.8), (2048, 0.15), (1536, 0.5), (4096, 0.5))
 """Tokens and depth; the second lies beyond the embedded model's range, where answers look at a selection."""
 TEXTS = 60
 LEAST_HEADS = 4  # one head alone may fail on a kind of text that was not generated
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """One answered question, reduced to what is weighed. `mass` [layers, Hq, passages]; `choices`: of what is said.
-
-    `seen` [passages]: what the engine's own heads looked at, for answers over a selection, which have no `mass`.
-    """
-
-    cell: Cell
-    question: str
-    text: str
-    refused: bool
-    absent: bool
-    right: bool
-    proof: tuple[tuple[int, int], ...]
-    mass: torch.Tensor | None
-    choices: tuple[Choice, ...]
-    citer: Citer
-    selected: bool
-    seen: Mass
-
-    @property
-    def look(self) -> Look | None:
-        """Where its heads looked and what they should have looked at; None where the proof is not one place."""
-        if self.mass is None or len(self.proof) != 1 or self.refused or not self.right:
-            return None
-        start, end = self.proof[0]
-        overlaps = [
-            min(self.citer.passage(i)[1], end) - max(self.citer.passage(i)[0], start) for i in range(self.mass.shape[2])
-        ]
-        return Look(self.mass, int(np.argmax(overlaps)))
-
-
-@dataclass(frozen=True, slots=True)
-class Weighed:
-    """A trial under a set of heads: its signals, whether its citations lie on the proof, and whether all is right."""
-
-    trial: Trial
-    signals: Signals
-    on_proof: tuple[bool, ...]  # each citation, in order
-    backed: bool
-
-    @property
-    def good(self) -> bool:
-        """What confidence is about: a right answer with a citation on its proof, or a right refusal."""
-        return self.trial.right and (self.trial.refused or any(self.on_proof))
+LEAST_QUESTION_HEADS = 2
 
 
 def cells(texts: int) -> Iterator[Cell]:
@@ -119,55 +68,6 @@ def cells(texts: int) -> Iterator[Cell]:
         seed += 2
 
 
-def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
-    """What of an answered question is kept."""
-    finished, document = asked.finished, asked.document
-    said = said_tokens(finished.answer.token_ids, tokenizer)
-    looked = evidence_over(finished.answer.evidence[:said], document.prefix.start, len(document.encoded.token_ids))
-    return Trial(
-        asked.cell,
-        asked.question.text,
-        finished.text,
-        asked.refused,
-        asked.absent,
-        asked.right,
-        asked.proof,
-        asked.mass,
-        finished.answer.choices[:said],
-        document.citer,
-        not finished.answer.exact,
-        document.citer.mass(looked),
-    )
-
-
-def weigh(trial: Trial, heads: Sequence[Head]) -> Weighed:
-    """The trial's proof and signals with the attention of `heads`, the strongest of each layer where there are none."""
-    if trial.refused:
-        return Weighed(trial, _silent(trial), (), True)
-    mass = _mass(trial, heads)
-    proof = trial.citer.prove_by(trial.text, trial.question, relative(mass))
-    cited = [(each.start, each.end) for each in proof.citations]
-    on_proof = tuple(any(s < end and start < e for start, end in trial.proof) for s, e in cited)
-    given = (trial.citer, trial.text, trial.question, mass, cited, trial.choices)
-    found = signals(*given, useful=bool(heads), selected=trial.selected)
-    return Weighed(trial, found, on_proof, proof.supported)
-
-
-def _silent(trial: Trial) -> Signals:
-    return refusal_signals(trial.citer, trial.question, trial.choices, selected=trial.selected)
-
-
-def _mass(trial: Trial, heads: Sequence[Head]) -> Mass:
-    if trial.mass is None:
-        return trial.seen
-    mass = trial.mass.float()
-    if heads:
-        seen = torch.stack([mass[layer, head] for layer, head in heads]).mean(0)
-    else:
-        seen = mass[len(mass) // 3 :].amax(1).sum(0)
-    return np.asarray(seen.numpy(), dtype=np.float32)
-
-
 def found_in(trials: Sequence[Trial]) -> Calibration:
     """Heads and weights from the even seeds, measured on the odd ones. Raises EvalError without one right answer.
 
@@ -175,14 +75,20 @@ def found_in(trials: Sequence[Trial]) -> Calibration:
     """
     taught = [trial for trial in trials if trial.cell.seed % 2 == 0]
     tested = [trial for trial in trials if trial.cell.seed % 2]
-    heads = tuple(useful_heads(_looks(taught), LEAST_HEADS))
-    rows = [weigh(trial, heads) for trial in taught]
+    heads, asking = tuple(useful_heads(_looks(taught), LEAST_HEADS)), question_heads_of(trials)
+    rows = [weigh(trial, heads, asking) for trial in taught]
     answer = _weights([row for row in rows if not row.trial.refused], ANSWER)
     refusal = _weights([row for row in rows if row.trial.refused], REFUSAL)
     used = (answer or general().answer, refusal or general().refusal)
-    measured = measure(tested, heads, *used) | {"questions": len(taught)}
+    measured = measure(tested, heads, *used, question_heads=asking) | {"questions": len(taught)}
     measured["general_weights"] = [name for name, one in (("answer", answer), ("refusal", refusal)) if one is None]
-    return Calibration((), heads, *used, measured, own=answer is not None)
+    return Calibration((), heads, *used, measured, own=answer is not None, question_heads=asking)
+
+
+def question_heads_of(trials: Sequence[Trial]) -> tuple[Head, ...]:
+    """The heads that look at the proof from the question's words, from the even seeds; none where nothing teaches."""
+    looks = [look for trial in trials if trial.cell.seed % 2 == 0 and (look := trial.question_look) is not None]
+    return tuple(useful_heads(looks, LEAST_QUESTION_HEADS)) if looks else ()
 
 
 def _looks(trials: Sequence[Trial]) -> list[Look]:
@@ -196,7 +102,13 @@ def _weights(rows: Sequence[Weighed], names: tuple[str, ...]) -> Weights | None:
     return fit([row.signals for row in rows], truths, names, AGAINST[names])
 
 
-def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, refusal: Weights) -> dict[str, Any]:
+def measure(
+    tested: Sequence[Trial],
+    heads: Sequence[Head],
+    answer: Weights,
+    refusal: Weights,
+    question_heads: Sequence[Head] = (),
+) -> dict[str, Any]:
     """How the cited passage, citations and probabilities do on questions that taught nothing, beside the rule alone."""
     looks = _looks(tested)
     every = (
@@ -204,7 +116,8 @@ def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, ref
         if looks
         else []
     )
-    before, after = ([weigh(trial, used) for trial in tested] for used in ((), heads))
+    asked = [look for trial in tested if (look := trial.question_look) is not None]
+    before, after = [weigh(trial, ()) for trial in tested], [weigh(trial, heads, question_heads) for trial in tested]
     chances = [(refusal if row.trial.refused else answer).probability(row.signals) for row in after]
     truths = [row.good for row in after]
     words = [
@@ -220,6 +133,9 @@ def measure(tested: Sequence[Trial], heads: Sequence[Head], answer: Weights, ref
         "precision_at_1": _round(precision(looks, list(heads))),
         "precision_at_1_strongest_of_each_layer": _round(strongest(looks)),
         "precision_at_1_all_heads": _round(precision(looks, every)),
+        "question_looks": len(asked),
+        "question_precision_at_1": _round(precision(asked, list(question_heads))) if question_heads else None,
+        "question_proof_in_3": _round(in_first(asked, list(question_heads), MOST)) if question_heads else None,
         "citations": _citations(after),
         "citations_all_heads": _citations(before),
         "wrong_answers": len(wrong),
@@ -278,7 +194,10 @@ def calibrate(
     trials: list[Trial] = []
     with tempfile.TemporaryDirectory(prefix="unabridged-calibrate-") as scratch:
         engine = Engine(decoder, EngineOptions(Path(scratch) / "segments", pattern, level, impl), kept)
-        for index, cell in enumerate(cells(texts)):
+        inside = sorted(cells(texts), key=lambda cell: cell.tokens > decoder.limit)
+        for index, cell in enumerate(inside):
+            if cell.tokens > decoder.limit and not engine.question_heads:  # answers over a selection show theirs
+                engine.question_heads = question_heads_of(trials)
             trials += [
                 trial_of(asked, tokenizer) for asked in ask_known(cell, engine, tokenizer, profiles, Path(scratch))
             ]
@@ -291,4 +210,5 @@ def calibrate(
     target.parent.mkdir(parents=True, exist_ok=True)
     with written(target) as partial:
         partial.write_text(json.dumps(found.as_json(), indent=1, default=str), "utf-8")
-    return {"file": str(target), "heads": [list(head) for head in found.heads], **found.measured}
+    used = {"heads": found.heads, "question_heads": found.question_heads}
+    return {"file": str(target), **{name: [list(head) for head in one] for name, one in used.items()}, **found.measured}

@@ -8,6 +8,7 @@ weights serve, and receipts and `doctor` say so.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,7 @@ class Calibration:
     refusal: Weights
     measured: dict[str, Any] = field(default_factory=dict)
     own: bool = True  # the weights of answers were found with this very model
+    question_heads: tuple[Head, ...] = ()  # they look at the proof from the words of the question
 
     def as_json(self) -> dict[str, Any]:
         """The file's object."""
@@ -44,12 +46,17 @@ def from_json(told: dict[str, Any]) -> Calibration:
         raise ValueError("another format")
     return Calibration(
         models=tuple(told["models"]),
-        heads=tuple((int(layer), int(head)) for layer, head in told["heads"]),
+        heads=_heads(told["heads"]),
         answer=_weights(told["answer"]),
         refusal=_weights(told["refusal"]),
         measured=told["measured"],
         own=bool(told.get("own", True)),
+        question_heads=_heads(told.get("question_heads", ())),  # calibrations of before 2026-11-27 have none
     )
+
+
+def _heads(told: Iterable[Sequence[int]]) -> tuple[Head, ...]:
+    return tuple((int(layer), int(head)) for layer, head in told)
 
 
 def _weights(told: dict[str, Any]) -> Weights:
@@ -71,7 +78,9 @@ def calibration_of(fingerprint: str, models: Path) -> Calibration:
 def general() -> Calibration:
     """What serves for models that nothing is known of: no heads, the weights found with the embedded model."""
     known = _shipped()[str(GENERAL)]
-    return Calibration((), (), known.answer, known.refusal, known.measured, own=False)
+    return Calibration(
+        (), (), known.answer, known.refusal, known.measured, own=False
+    )  # heads are no model's but its own
 
 
 def shipped_calibration() -> Calibration:
@@ -101,11 +110,19 @@ def _load(path: Path) -> Calibration:
 def sentence(calibration: Calibration) -> str:
     """For `doctor`: what is known of the model."""
     if not calibration.own and calibration.heads:
-        return f"{len(calibration.heads)} heads of its own; weights are those of the embedded model"
+        own = f"{len(calibration.heads)} heads of its own; {_asking(calibration)}"
+        return f"{own}; weights are those of the embedded model"
     if not calibration.own:
         return "none for this model: all heads count, weights are those of the embedded one (see app.py calibrate)"
     told = calibration.measured
     return (
         f"{len(calibration.heads)} heads, found on {told.get('questions', '?')} generated questions; "
+        f"{_asking(calibration)}; "
         f"expected calibration error {told.get('ece', '?')} on {told.get('held_out', '?')} others"
     )
+
+
+def _asking(calibration: Calibration) -> str:
+    if not calibration.question_heads:
+        return "none that find it from the question (run app.py calibrate again)"
+    return f"{len(calibration.question_heads)} that find it from the question"

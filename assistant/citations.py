@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from sparse_backend.looked import Looked
 from storage import CitationRecord
 
 Mass = npt.NDArray[np.float32]
+Found = tuple[int, int, str, float]  # start, end, kind, score
 _QUOTED = re.compile(r"[\"“„]([^\"“”„]{1,600})[\"”]")
 REFERENCE = re.compile(r"\b(?:sections?|articles?|clauses?|paragraphs?|pages?|no\.)\s*\d+(?:\.\d+)*", re.IGNORECASE)
 _SILENT = re.compile(
@@ -70,11 +72,15 @@ class Citer:
             ]
         )
 
-    def prove(self, answer: str, question: str, evidence: Mass) -> Proof:
-        """Citations for `answer`. `evidence` [document tokens]: attention mass while it was generated."""
-        return self.prove_by(answer, question, self.attention(evidence))
+    def prove(self, answer: str, question: str, evidence: Mass, asked: Mass | None = None) -> Proof:
+        """Citations for `answer`. `evidence` [document tokens]: attention mass while it was generated.
 
-    def prove_by(self, answer: str, question: str, attention: Mass) -> Proof:
+        `asked`: that of the question's own words, where their heads are known.
+        """
+        led = None if asked is None else self.mass(asked)
+        return self.prove_by(answer, question, self.attention(evidence), led)
+
+    def prove_by(self, answer: str, question: str, attention: Mass, led: Mass | None = None) -> Proof:
         """The same by the attention [passages] on each, 1 for the one looked at most."""
         said, blocks = split_quotes(answer)
         quotes, unverified = self._quotes(said, attention)
@@ -88,10 +94,23 @@ class Citer:
                 chosen, backed = [*found, *chosen], True
             elif not chosen:
                 chosen, backed = self._by_sentence(said, question, attention)
+        chosen, backed = self._led(chosen, said, question, led) or (chosen, backed)
         citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         return Proof(citations, bool(citations) and backed, (*unverified, *lost))
 
-    def _place(self, block: BlockQuote, attention: Mass) -> tuple[int, int, str, float] | None:
+    def _led(
+        self, chosen: Sequence[Found], said: str, question: str, led: Mass | None
+    ) -> tuple[list[Found], bool] | None:
+        """With the passage that the question's words looked at most in front, where it holds what the answer says."""
+        if led is None or not led.any():
+            return None
+        start, end = self.passage(int(np.argmax(led)))
+        if not self._backs(said, question, start):
+            return None
+        same = [one for one in chosen if one[0] < end and start < one[1]]
+        return [*(same or [(start, end, "evidence", 1.0)]), *(one for one in chosen if one not in same)], True
+
+    def _place(self, block: BlockQuote, attention: Mass) -> Found | None:
         """Where a block quote stands: under the header that it names, else where it was looked at most."""
         scored = []
         for start, end in self._index.find(block.quote):
@@ -186,9 +205,9 @@ class Citer:
         low, high = self._bounds[:, 0], self._bounds[:, 1]
         return np.asarray((sums[high] - sums[low]) / np.sqrt(np.maximum(high - low, 1)), dtype=np.float32)
 
-    def _quotes(self, answer: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], tuple[str, ...]]:
+    def _quotes(self, answer: str, attention: Mass) -> tuple[list[Found], tuple[str, ...]]:
         """The answer's quotes as (start, end, kind, score), each where it was looked at most; and those not found."""
-        found: list[tuple[int, int, str, float]] = []
+        found: list[Found] = []
         missing: list[str] = []
         for quote in quotes_in(answer):
             places = self._index.find(quote)
@@ -204,7 +223,7 @@ class Citer:
                 found.append((start, end, "quote", score))
         return found, tuple(missing)
 
-    def _passages_for(self, answer: str, question: str, attention: Mass) -> list[tuple[int, int, str, float]]:
+    def _passages_for(self, answer: str, question: str, attention: Mass) -> list[Found]:
         """The passages that hold what the answer says, those looked at most first."""
         asked = terms_of(question)
         said = terms_of(REFERENCE.sub(" ", answer)) or terms_of(answer)  # “Section 5” need not stand in Section 5
@@ -230,7 +249,7 @@ class Citer:
         kept = [(score, index) for score, index in candidates if score >= 0.6 * best][:LIMIT]
         return [(self._passages[i].start, self._passages[i].end, "evidence", min(score, 1.0)) for score, i in kept]
 
-    def _by_sentence(self, said: str, question: str, attention: Mass) -> tuple[list[tuple[int, int, str, float]], bool]:
+    def _by_sentence(self, said: str, question: str, attention: Mass) -> tuple[list[Found], bool]:
         """The best passage for each sentence that has one, and whether all have: answers may come from many places."""
         parts = [said[start:end] for start, end in sentences_in(said)]
         if len(parts) < 2:

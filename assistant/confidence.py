@@ -23,11 +23,11 @@ WEAK: Word = "weak evidence"
 ABSENT: Word = "not in this document"
 LIKELY = 0.7  # the least probability that is called supported
 UNLIKELY = 0.2  # below it an answer without any citation is called not in this document
-ANSWER = ("asked", "rival", "looked", "focus", "mass", "likely", "selected")
-REFUSAL = ("asked", "likely", "selected")
+ANSWER = ("asked", "rival", "looked", "focus", "mass", "likely", "selected", "lead", "led")
+REFUSAL = ("asked", "likely", "selected", "lead")
 AGAINST = {
     ANSWER: ("rival", "selected"),
-    REFUSAL: ("asked", "selected"),
+    REFUSAL: ("asked", "selected", "lead"),
 }  # the more, the less likely; all others speak for
 RIDGE = 2.0  # of standardised signals: a few dozen questions must not make any of them decide alone
 LEAST_SPREAD = 0.05  # a signal that hardly varied while learning must not decide everything later

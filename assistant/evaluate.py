@@ -110,7 +110,7 @@ class Examination:
     def _engine(self, pattern: str, level: str) -> Engine:
         options = EngineOptions(self._segments / f"{pattern}-{level}", pattern, level, self._impl)
         engine = Engine(self._decoder, options, self._kept)
-        engine.heads = self._calibration.heads
+        engine.heads, engine.question_heads = self._calibration.heads, self._calibration.question_heads
         return engine
 
     def _read(self, engine: Engine, encoded: Encoded) -> tuple[ReadDocument, float]:
@@ -135,6 +135,7 @@ class Examination:
             "citations": len(finished.citations),
             "citation_right": any(self._proves(one, question) for one in finished.citations),
             "citations_right": sum(self._proves(one, question) for one in finished.citations),
+            "proof_shown": any(self._proves(one, question) for one in (*finished.citations, *finished.see_also)),
             "supported": finished.supported,
             "word": finished.judged.word if finished.judged else "",
             "confidence": finished.judged.probability if finished.judged else None,

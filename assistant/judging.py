@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from assistant.answer_signals import refusal_signals, signals
 from assistant.calibration import Calibration
-from assistant.citations import Citer, evidence_over
+from assistant.citations import Citer, Mass, evidence_over
 from assistant.confidence import SUPPORTED, WEAK, Word, word
 from assistant.quoting import said_tokens, split_quotes
 from assistant.sentences import sentences_in
@@ -59,12 +59,17 @@ class Judge:
         tokens: int,
         refused: bool,
         symbols: float | None,
+        asked: Mass | None = None,
     ) -> Judged:
-        """`text`: the answer as generated; the document's `tokens` begin at token `start` of what was read."""
+        """`text`: the answer as generated; the document's `tokens` begin at token `start` of what was read.
+
+        `asked` [document tokens]: where the question looked, if that is known.
+        """
+        led = None if asked is None else citer.mass(asked)
         said = said_tokens(answer.token_ids, self._tokenizer)
         known, heads = self._calibration.own, answer.heads
         if refused:
-            silent = refusal_signals(citer, question, answer.choices[:said], selected=not answer.exact)
+            silent = refusal_signals(citer, question, answer.choices[:said], selected=not answer.exact, led=led)
             chance = self._calibration.refusal.probability(silent)
             return Judged(round(chance, 4), word(chance, cited=False, refused=True), known, (), heads)
         cited = [(each.start, each.end) for each in citations]
@@ -74,7 +79,7 @@ class Judge:
             said_with = answer.choices[low:high]
             useful, selected = heads > 0 and known, not answer.exact
             given = (citer, words, question, mass, cited, said_with)
-            one = signals(*given, symbols=symbols, useful=useful, selected=selected)
+            one = signals(*given, symbols=symbols, useful=useful, selected=selected, led=led)
             return self._calibration.answer.probability(one)
 
         chance = chance_of(text, 0, said)

@@ -22,7 +22,7 @@ from assistant.tokenizer import Tokenizer
 from ingest import Document, encode, load
 from sparse_backend import Engine
 from sparse_backend.eval.case import Case, Question
-from sparse_backend.eval.looks import head_mass
+from sparse_backend.eval.looks import head_mass, question_mass
 from sparse_backend.eval.suites.registry import SUITES, make
 
 BOTS = {"code": "code", "history": "support"}  # who is asked; every other suite asks the legal bot
@@ -44,7 +44,8 @@ class Asked:
     """One answered question. `proof`: characters [start, end) of each place that proves the answer.
 
     `mass` float32 [layers, Hq, passages]: where each head looked while the answer was said, before any block quote;
-    None where it was not asked for or nothing was said.
+    None where it was not asked for or nothing was said. `asked_mass`: the same of the question's own tokens, whatever
+    was said.
     """
 
     cell: Cell
@@ -55,6 +56,7 @@ class Asked:
     refused: bool
     proof: tuple[tuple[int, int], ...]
     mass: Tensor | None
+    asked_mass: Tensor | None
 
     @property
     def absent(self) -> bool:
@@ -92,14 +94,14 @@ def ask_known(
         for question in case.questions:
             *_, finished = bot.answer(ready, [], question.text)
             assert isinstance(finished, Finished)
-            mass = None
+            mass = asked_mass = None
             said = said_tokens(finished.answer.token_ids, tokenizer)
-            if heads and said and finished.answer.exact:  # keys of a selection have other places
-                tail = prompt.tail([], question.text)
-                bounds = _bounds(ready)
-                mass = head_mass(
-                    engine.decoder, read.segment, tail, finished.answer.token_ids[:said], bounds, engine.options.impl
-                )
+            if heads and finished.answer.exact:  # keys of a selection have other places
+                tail, bounds = prompt.tail([], question.text), _bounds(ready)
+                decoder, impl = engine.decoder, engine.options.impl
+                asked_mass = question_mass(decoder, read.segment, tail, prompt.words([], question.text), bounds, impl)
+                if said:
+                    mass = head_mass(decoder, read.segment, tail, finished.answer.token_ids[:said], bounds, impl)
             yield Asked(
                 cell,
                 question,
@@ -109,6 +111,7 @@ def ask_known(
                 says_not_stated(finished.text, profile.not_stated),
                 tuple(place for part in question.places for place in _found(case, part.start, part.end, literal)),
                 mass,
+                asked_mass,
             )
     finally:
         engine.forget(read.segment.key)

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from assistant.bot import Finished
+from assistant.closest import LEADS
 from assistant.confidence import LIKELY, WEAK
 from assistant.exhaustive import ADDED, NAMED
-from assistant.receipts import evidence, facts, listed, numbers, proofs, see_also, setting
+from assistant.receipts import checked, evidence, facts, led, listed, numbers, proofs, see_also, setting
 from ingest import Document, Encoded, IngestReport, Section
 from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
@@ -190,8 +191,12 @@ def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -
     lines += [f"  Not in the document: “{quote}”" for quote in finished.unverified]
     lines += [
         f"  See also [{citation.number}] {citation.kind}, {place(citation, files=record.files)}: “{citation.quote}”"
-        for citation in see_also(record)
+        for citation in checked(record)
         if citation.kind not in (NAMED, ADDED)
+    ]
+    lines += [f"  {LEADS}:"] if led(record) else []
+    lines += [
+        f"    [{each.number}] {place(each, files=record.files)}: “{shortened(each.quote, 220)}”" for each in led(record)
     ]
     lines += _listed_lines(record)
     lines.append(f"  {finished.coverage.sentence()} {timing_sentence(record)}")
@@ -224,12 +229,13 @@ def _listed_lines(record: AnswerRecord) -> list[str]:
         lines.append("  The answer says otherwise; the list was found over the whole text.")
     for each in told.hits[:LISTED_LINES]:
         mark = "" if each.kind == NAMED else ", found by structure"
-        lines.append(f"    [{each.number}] {place(each, files=record.files)}{mark}: “{_shortened(each.quote)}”")
+        lines.append(f"    [{each.number}] {place(each, files=record.files)}{mark}: “{shortened(each.quote)}”")
     more = len(told.hits) - LISTED_LINES
     return lines + ([f"    and {more} more (--json lists all)"] if more > 0 else [])
 
 
-def _shortened(quote: str, most: int = 90) -> str:
+def shortened(quote: str, most: int = 90) -> str:
+    """Its beginning, of at most `most` characters."""
     return quote if len(quote) <= most else f"{quote[: most - 2].rstrip()} …"
 
 

@@ -14,6 +14,7 @@ from assistant.handoff_rules import Reason, same_question, verdict_of
 from assistant.issues import Issue
 from assistant.listing import place
 from assistant.promises import Promise
+from assistant.receipts import checked, proofs
 from storage import CitationRecord, Message
 
 LAST = 5  # questions told in full; older ones are counted
@@ -72,7 +73,7 @@ def exchanges(messages: Sequence[Message], not_stated: str = "") -> tuple[Exchan
             found.append(Exchange(message.content, "", False, at=message.created_at))
         elif message.role == "assistant" and found and not found[-1].answer:
             verdict = verdict_of(message.content, message.answer, not_stated)
-            citations = message.answer.citations if message.answer else ()
+            citations = (*proofs(message.answer), *checked(message.answer)) if message.answer else ()
             answered = not verdict.refused and message.status in ("complete", "stopped")
             found[-1] = Exchange(found[-1].question, message.content, answered, citations, found[-1].at)
     return tuple(found)

@@ -63,6 +63,16 @@ class Prompt:
             ids += self._tokenizer.template(self._ask) + self._tokenizer.text(turn.answer)
         return ids + self._question(question, first=not turns) + self._tokenizer.template(self._open)
 
+    def words(self, turns: Sequence[Turn], question: str) -> range:
+        """Which of the tokens of `tail` are the question's own words, without the markup around them."""
+        lead = "\n\nQuestion:" if not turns else "Question:"
+        whole = self._question(question, first=not turns)
+        behind = len(self._tokenizer.text(f"{lead} {question.strip()}")) - len(self._tokenizer.text(lead))
+        markup = len(self._tokenizer.template(self._close)) if turns else 0
+        first = len(self.tail(turns, question)) - len(self._tokenizer.template(self._open)) - len(whole)
+        low = first + markup + len(self._tokenizer.text(lead))
+        return range(low, low + max(1, behind))
+
     def _question(self, question: str, *, first: bool) -> list[int]:
         lead = [] if first else self._tokenizer.template(self._close)
         asked = "\n\nQuestion: " if first else "Question: "

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from assistant.bot import Finished
+from assistant.closest import CLOSEST
 from assistant.exhaustive import ADDED, NAMED
 from storage import AnswerRecord, CitationRecord
 
@@ -91,8 +92,18 @@ def proofs(record: AnswerRecord) -> tuple[CitationRecord, ...]:
 
 
 def see_also(record: AnswerRecord) -> tuple[CitationRecord, ...]:
-    """The citations that the bot's checks put beside the answer: definitions, callers, promises."""
+    """All citations beside the answer: those of the bot's checks, and the passages that the question leads to."""
     return record.citations[len(record.citations) - _count(record) :]
+
+
+def checked(record: AnswerRecord) -> tuple[CitationRecord, ...]:
+    """The citations that the bot's checks put beside the answer: definitions, callers, promises."""
+    return tuple(each for each in see_also(record) if each.kind != CLOSEST)
+
+
+def led(record: AnswerRecord) -> tuple[CitationRecord, ...]:
+    """The passages that the question leads to, see closest.py."""
+    return tuple(each for each in see_also(record) if each.kind == CLOSEST)
 
 
 def facts(record: AnswerRecord) -> tuple[str, ...]:

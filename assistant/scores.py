@@ -28,6 +28,7 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
         "worst_kind": min(kinds, key=lambda kind: kinds[kind]),
         "right_and_cited": _share([row["score"] == 1.0 and row["citation_right"] for row in told]),
         "citation_right_when_right": _share([row["citation_right"] for row in right]),
+        "proof_shown": _share([bool(row.get("proof_shown", row["citation_right"])) for row in told]),
         **_proof_figures(told, silent),
         "refused_absent": _share([row["refused"] for row in silent]),
         "refused_wrongly": _share([row["refused"] for row in told]),
@@ -60,7 +61,11 @@ def _share(flags: Sequence[bool]) -> float | None:
 def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
     """Conditions, one row a setting, then every question whose answer differs between settings."""
     header = ["setting", "right", "worst kind", "by kind", "right and cited rightly", "cited rightly when right"]
-    header += ["citations: precision, recall", "called supported: wrong, right answers"]
+    header += [
+        "proof shown (cited or beside)",
+        "citations: precision, recall",
+        "called supported: wrong, right answers",
+    ]
     header += ["refused where absent", "refused wrongly", "tokens read", "reads in", "first word"]
     table = [
         [
@@ -70,6 +75,7 @@ def markdown(rows: Sequence[Row], facts: dict[str, Any]) -> str:
             ", ".join(f"{kind} {percent(value)}" for kind, value in one["kinds"].items()),
             percent(one["right_and_cited"]),
             percent(one["citation_right_when_right"]),
+            percent(one["proof_shown"]),
             f"{percent(one['citation_precision'])}, {percent(one['citation_recall'])}",
             f"{one['wrong_called_supported']}, {one['right_called_supported']}",
             percent(one["refused_absent"]),

@@ -123,16 +123,14 @@ class Service:
         with self._making:
             if (pattern, level) not in self._engines:
                 options = EngineOptions(self.options.data_dir / "segments", pattern, level, self._impl)
-                engine = self._on_decoder(options, store_options(self.options))
-                engine.heads = self.calibration.heads
-                self._engines[pattern, level] = engine
+                self._engines[pattern, level] = self._on_decoder(options, store_options(self.options))
             return self._engines[pattern, level]
 
     def _on_decoder(self, options: EngineOptions, kept: StoreOptions) -> Engine:
         """An engine whose passes are planned together with those of the others: one decoder computes one at a time."""
         scheduler = next((each.scheduler for each in self._engines.values()), None)
         engine = Engine(self._decoder, options, kept, scheduler)
-        engine.heads = self.calibration.heads
+        engine.heads, engine.question_heads = self.calibration.heads, self.calibration.question_heads
         return engine
 
     def _dense_engine(self) -> Engine:

@@ -32,6 +32,7 @@ from sparse_backend.model import Decoder, Step
 from sparse_backend.presets import Schedule, preset
 from sparse_backend.probe import Evidence, Head
 from sparse_backend.quantize import packed_bytes
+from sparse_backend.question_look import QuestionLook
 from sparse_backend.read_plan import ReadPlan
 from sparse_backend.requests import AskRequest, Cancel, ReadRequest, Wish
 from sparse_backend.results import Answer, Read
@@ -73,6 +74,7 @@ class Engine:
         decoder.to(options.impl.device)
         self.schedule = preset(options.pattern, options.level, trained=decoder.trained)
         self.heads: tuple[Head, ...] = ()  # those that look at the proof, where they are known for this model
+        self.question_heads: tuple[Head, ...] = ()  # those that look at it from the words of the question
         self.store = SegmentStore(options.segments, store)
         self.store.open()
         self.shelf = Shelf(self.store, options.impl.device, options.resident_segments)
@@ -202,14 +204,16 @@ class Engine:
         constraint: Constraint | None = None,
         cancel: Cancel | None = None,
         owner: str = "",
+        question: range = range(0),
     ) -> Generator[int, None, Answer]:
         """Yields the answer's token ids, then returns the Answer.
 
         `context`: segments side by side, in any order, each read once. `tail_ids`: everything behind them, earlier
         turns included; what a live tail already holds is not computed again. Closing the generator stops the work
-        within one pass. `constraint` holds the answer to a grammar or its quotes to the document. Raises
-        ContextTooLongError before anything is computed, and ValueError for an empty tail or for less than one new
-        token.
+        within one pass. `constraint` holds the answer to a grammar or its quotes to the document. `question`: which
+        of the tail's tokens are its words; where they look is noted in `asked`, if the heads for it are known.
+        Raises ContextTooLongError before anything is computed, and ValueError for an empty tail or for less than one
+        new token.
         """
         if not tail_ids:
             raise ValueError("there is no question")
@@ -221,10 +225,13 @@ class Engine:
         with ExitStack() as held:  # whatever fails, leases end and the tail comes back
             for segment in whole.segments:
                 held.enter_context(self.store.lease(segment.key))
-            tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids)
+            words = question if self.question_heads else range(0)
+            fresh = len(tail_ids) - words.start if words else 1
+            tail = self.tails.take(whole.key + ("" if selection is None else "+selected"), tail_ids, fresh)
             held.callback(self.tails.give_back, tail)
             cached = len(whole) + tail.kv.length
             evidence = Evidence(self.decoder.shape.layers, len(whole), SINK, self.heads)
+            asked = QuestionLook(len(whole), words, SINK, self.question_heads if words else ())
             wish = Wish(
                 Sampler(sampling),
                 Speculation(self._drafter(whole, tail_ids), constraint),
@@ -235,7 +242,7 @@ class Engine:
             request = AskRequest(
                 tail,
                 tail_ids[tail.kv.length :],
-                self._tail_step(whole, tail, selection),
+                self._tail_step(whole, tail, selection, asked),
                 wish,
                 owner=owner,
                 evidence=evidence,
@@ -264,6 +271,7 @@ class Engine:
             looked_at=selection.tokens if selection else len(whole),
             choices=tuple(request.choices),
             heads=len(self.heads),
+            asked=asked.looked(),
         )
 
     def _graph(
@@ -291,12 +299,15 @@ class Engine:
         return Selection(self.decoder, context, options)
 
     def _tail_step(
-        self, context: Context, tail: Tail, selection: Selection | None
+        self, context: Context, tail: Tail, selection: Selection | None, asked: QuestionLook
     ) -> Callable[[Evidence | None, bool], Step]:
+        decoder, kv, impl = self.decoder, tail.kv, self.options.impl
+
         def step(evidence: Evidence | None, answering: bool) -> Step:
+            look = None if answering or not asked.heads else asked
             if selection:
-                return SelectStep(self.decoder, tail.kv, selection, self.options.impl, evidence, renew=not answering)
-            return TailStep(self.decoder, tail.kv, context, self.options.impl, evidence)
+                return SelectStep(decoder, kv, selection, impl, evidence, renew=not answering, asked=look)
+            return TailStep(decoder, kv, context, impl, evidence, look)
 
         return step
 

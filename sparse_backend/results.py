@@ -9,6 +9,8 @@ from sparse_backend.requests import Finish
 from sparse_backend.sampling import Choice
 from sparse_backend.segment import Segment
 
+NOWHERE = Looked(0)
+
 
 @dataclass(frozen=True, slots=True)
 class Read:
@@ -30,7 +32,8 @@ class Answer:
     `cached_tokens` of the `context_tokens` before the answer had their keys and values ready. `exact`: whether each
     token looked at the whole context; else at `looked_at` tokens of it, per layer and key head. `choices`: the tokens
     with their log-probabilities. `heads`: how many heads the evidence is the mean of; 0 where the strongest of each
-    upper layer counts.
+    upper layer counts. `asked`: one row, where the question's own tokens looked, see QuestionLook; none where its heads
+    are not known for this model.
     """
 
     token_ids: tuple[int, ...]
@@ -44,3 +47,4 @@ class Answer:
     looked_at: int = 0
     choices: tuple[Choice, ...] = ()
     heads: int = 0
+    asked: Looked = NOWHERE

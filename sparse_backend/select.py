@@ -20,6 +20,7 @@ from sparse_backend.kept import kept_of, tokens_of
 from sparse_backend.model import Decoder, Form
 from sparse_backend.positions import Rotation, Turns
 from sparse_backend.probe import Evidence
+from sparse_backend.question_look import QuestionLook
 from sparse_backend.segment import Context, KVBuffer, Segment
 from sparse_backend.steps import extra_of, window_of
 
@@ -218,8 +219,9 @@ class SelectStep:
         evidence: Evidence | None = None,
         *,
         renew: bool = True,
+        asked: QuestionLook | None = None,
     ) -> None:
-        self._renew = renew
+        self._renew, self._asked = renew, asked
         self._decoder, self._kv, self._selection, self._impl = decoder, kv, selection, impl
         self._evidence = evidence
         self._turns = Turns()
@@ -230,16 +232,16 @@ class SelectStep:
         chosen = self._selection.of(layer, q, form, start, renew=self._renew)
         tail = self._kv.write(layer, run(rotation, k, start), v)
         queries = [run(rotation, q, chosen.index.shape[1] + start), run(rotation, q, start)]
-        asked = self._evidence.wanted(layer) if self._evidence else 0
+        parts = [(chosen.keys, chosen.values), tail]
+        wanted = self._evidence.wanted(layer) if self._evidence else 0
+        window, extra = window_of(self._decoder, layer, form), extra_of(form)
         out, weights = global_attention(
-            queries,
-            [(chosen.keys, chosen.values), tail],
-            scale=form.scale,
-            impl=self._impl,
-            probabilities=asked,
-            window=window_of(self._decoder, layer, form),
-            extra=extra_of(form),
+            queries, parts, scale=form.scale, impl=self._impl, probabilities=wanted, window=window, extra=extra
         )
+        if self._asked is not None:
+            self._asked.look(
+                layer, start, queries, parts, scale=form.scale, window=window, extra=extra, index=chosen.index
+            )
         if self._evidence is not None and weights is not None:
             self._evidence.add(layer, weights, chosen.index)
         return out

@@ -18,6 +18,7 @@ from sparse_backend.layout import Layout
 from sparse_backend.model import Decoder, Form, KeysComplete, Step
 from sparse_backend.positions import Rotation, Turns
 from sparse_backend.probe import Evidence
+from sparse_backend.question_look import QuestionLook
 from sparse_backend.segment import Context, KVBuffer, KVShape
 
 EMPTY = Context(())
@@ -155,9 +156,10 @@ class TailStep:
         context: Context = EMPTY,
         impl: Impl = Impl.CPU,
         evidence: Evidence | None = None,
+        asked: QuestionLook | None = None,
     ) -> None:
         self._decoder, self._kv, self._context, self._impl = decoder, kv, context, impl
-        self._evidence = evidence
+        self._evidence, self._asked = evidence, asked
         total = len(context)
         self._ahead = [total - start for start in context.starts] if context.segments else []
         self._turns = Turns()
@@ -169,16 +171,13 @@ class TailStep:
         parts = [(segment.keys[layer], segment.values[layer]) for segment in self._context.segments]
         queries.append(run(rotation, q, start))
         parts.append(self._kv.write(layer, run(rotation, k, start), v))
-        asked = self._evidence.wanted(layer) if self._evidence else 0
+        wanted = self._evidence.wanted(layer) if self._evidence else 0
+        window, extra = window_of(self._decoder, layer, form), extra_of(form)
         out, weights = global_attention(
-            queries,
-            parts,
-            scale=form.scale,
-            impl=self._impl,
-            probabilities=asked,
-            window=window_of(self._decoder, layer, form),
-            extra=extra_of(form),
+            queries, parts, scale=form.scale, impl=self._impl, probabilities=wanted, window=window, extra=extra
         )
+        if self._asked is not None:
+            self._asked.look(layer, start, queries, parts, scale=form.scale, window=window, extra=extra)
         if self._evidence is not None and weights is not None:
             self._evidence.add(layer, weights)
         return out

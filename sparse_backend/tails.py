@@ -26,12 +26,13 @@ class Tails:
         with self._lock:
             return iter(list(self._tails))
 
-    def take(self, context_key: str, token_ids: Sequence[int]) -> Tail:
+    def take(self, context_key: str, token_ids: Sequence[int], fresh: int = 1) -> Tail:
         """The tail that shares most with `token_ids`, cut to what is shared; a new one when none shares anything.
 
-        At least the last token is always computed, because its logits are needed.
+        The last `fresh` tokens are always computed: one because its logits are needed, those from a question on because
+        it is noted where its words look.
         """
-        most = len(token_ids) - 1
+        most = len(token_ids) - fresh
         with self._lock:
             candidates = [tail for tail in self._tails if tail.context_key == context_key]
             best = max(candidates, key=lambda tail: tail.shared(token_ids), default=None)

@@ -223,6 +223,7 @@ class ScriptedEngine(Engine):
         super().__init__(decoder(), EngineOptions(folder / "segments", chunk=64))
         self.says = says
         self.looks_at: tuple[int, int] | None = None
+        self.question_looks_at: tuple[int, int] | None = None
         self.asked: list[list[int]] = []
         self.closed = 0
         self.hold: threading.Event | None = None
@@ -238,6 +239,7 @@ class ScriptedEngine(Engine):
         constraint: Constraint | None = None,
         cancel: Cancel | None = None,
         owner: str = "",
+        question: range = range(0),
     ) -> Generator[int, None, Answer]:
         """See Engine.ask."""
         self.asked.append(list(tail_ids))
@@ -256,8 +258,13 @@ class ScriptedEngine(Engine):
         if self.looks_at:
             row[slice(*self.looks_at)] = 1.0
         looked = Looked(len(context), ((row, None),) * said)
+        asked = Looked(len(context))
+        if self.question_looks_at:
+            words = torch.zeros(len(context))
+            words[slice(*self.question_looks_at)] = 1.0
+            asked = Looked(len(context), ((words, None),))
         total = len(context) + len(tail_ids)
-        return Answer(tuple(ids[:said]), finish, total, len(context), 0.01, 0.02, looked)  # type: ignore[arg-type]
+        return Answer(tuple(ids[:said]), finish, total, len(context), 0.01, 0.02, looked, asked=asked)  # type: ignore[arg-type]
 
 
 def scripted(engine: object) -> ScriptedEngine:

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from assistant import calibrate as module
-from assistant.calibrate import SUITES, Trial, calibrate, cells, found_in, measure, weigh
+from assistant.calibrate import SUITES, calibrate, cells, found_in, measure
 from assistant.calibration import (
     Calibration,
     calibration_file,
@@ -28,6 +28,7 @@ from assistant.errors import AssistantError
 from assistant.known_answers import Cell, ask_known
 from assistant.passages import passages
 from assistant.service_options import ServiceOptions
+from assistant.trials import Trial, weigh
 from ingest import encode
 from sparse_backend import Engine, EngineOptions
 from sparse_backend.sampling import Choice
@@ -47,17 +48,22 @@ def calm() -> Iterator[None]:
 
 
 def trial(seed: int, value: str, *, right: bool, refused: bool = False) -> Trial:
-    """An answer about one of the fees. Head 1.1 looks at the proof, head 0.0 always at the first passage, loudly."""
-    asked = {"5,000": "setup", "700": "yearly", "90": "closing"}[value]
-    place = TEXT.index(f"The {asked} fee")
+    """An answer about one of the fees. Head 1.1 looks at the proof, head 0.0 always at the first passage, loudly.
+
+    From the words of the question head 0.1 looks at the proof, 1.0 always at the second passage.
+    """
+    name = {"5,000": "setup", "700": "yearly", "90": "closing"}[value]
+    place = TEXT.index(f"The {name} fee")
     index = next(i for i, each in enumerate(passages(SOURCE)) if each.start <= place < each.end)
     mass = torch.full((2, 2, len(passages(SOURCE))), 0.01)
     mass[1, 1, index] = 0.3
     mass[0, 0, 0] = 5.0
+    asked = torch.full_like(mass, 0.02)
+    asked[0, 1, index], asked[1, 0, 1] = (0.4, 9.0)
     other = next(each for each in ("5,000", "700", "90") if each != value)
     return Trial(
         Cell("needle", 100, 0.5, seed),
-        f"What is the {asked} fee?",
+        f"What is the {name} fee?",
         "Not stated in this document." if refused else f"{value if right else other} euros",
         refused,
         refused and right,
@@ -68,6 +74,7 @@ def trial(seed: int, value: str, *, right: bool, refused: bool = False) -> Trial
         CITER,
         False,
         np.zeros(0, dtype=np.float32),
+        asked,
     )
 
 
@@ -96,6 +103,22 @@ def test_the_head_that_looks_at_the_proof_is_found_and_helps(monkeypatch: pytest
     assert found.measured["precision_at_1"] == 1.0 > found.measured["precision_at_1_all_heads"]
     assert found.measured["wrong_called_supported"] < found.measured["wrong_called_supported_by_rule"] == 3
     assert found.measured["held_out"] == 12 and found.measured["brier"] < found.measured["brier_of_the_mean"]
+
+
+def test_the_heads_that_look_from_the_question_are_learnt_from_wrong_answers_and_refusals_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "LEAST_QUESTION_HEADS", 1)
+    found = found_in(trials())
+    assert found.question_heads == ((0, 1),)
+    assert found.measured["question_looks"] == 9  # three right, three wrong, three wrongly refused
+    assert found.measured["question_precision_at_1"] == found.measured["question_proof_in_3"] == 1.0
+    assert module.question_heads_of([each for each in trials() if not each.proof]) == ()
+    assert from_json(json.loads(json.dumps(found.as_json()))).question_heads == ((0, 1),)
+    led = weigh(trial(0, "90", right=True), (), ((0, 1),)).signals
+    assert led.led == 1.0 and led.lead == pytest.approx(0.4)
+    assert weigh(trial(0, "90", right=True, refused=True), (), ((0, 1),)).signals.lead == pytest.approx(0.4)
+    assert weigh(trial(0, "90", right=True), ()).signals.lead is None
 
 
 def test_where_all_answers_are_alike_the_general_weights_stay_and_it_is_said() -> None:
@@ -127,6 +150,8 @@ def test_the_real_bot_is_asked_on_parsed_texts(tmp_path: Path) -> None:
     (one, other) = ask_known(Cell("needle", 450, 0.5, 3), engine, tokenizer(), bots, tmp_path)
     count = len(passages(one.document.held.document))
     assert all(each.mass is not None and each.mass.shape == (3, 4, count) for each in (one, other))
+    masses = [each.asked_mass for each in (one, other)]
+    assert all(mass is not None and mass.shape == (3, 4, count) and mass.sum() > 0 for mass in masses)
     assert engine.store.usage()[0] == 0  # the text was forgotten
 
 
@@ -143,7 +168,8 @@ def test_calibrating_keeps_a_file_that_is_used_from_then_on(tmp_path: Path, monk
     assert seen[-1] == (12, 12) and figures["heads"] == [[1, 1]]
     kept = calibration_of(decoder.fingerprint, tmp_path / "models")
     assert kept.own and kept.heads == ((1, 1),) and kept.models == (decoder.fingerprint,)
-    assert "1 heads" in sentence(kept)
+    assert "1 heads" in sentence(kept) and "that find it from the question;" in sentence(kept)
+    assert "run app.py calibrate again" in sentence(replace(kept, question_heads=()))
 
 
 def test_too_few_texts_are_refused(tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_a_refusal_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert figures["worst_kind"] == "lookup"
 
 
+def test_a_refusal_that_shows_where_the_question_leads_shows_the_proof(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    exam = examination(tmp_path, monkeypatch, "Not stated in this document.", "governed by the laws of the State")
+    monkeypatch.setattr(exam._engine("", ""), "question_looks_at", exam._engine("", "").looks_at)  # type: ignore[attr-defined]
+    (row,) = exam.ask("headers", "fast", [LAW])
+    assert row["refused"] and row["proof_shown"] and not row["citation_right"]
+    assert summary([{"setting": "fast", **row}])["fast"]["proof_shown"] == 1.0
+
+
 def test_the_rival_reads_its_chunks_only_and_cites_the_whole_document(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,15 @@ def test_a_follow_up_only_appends(template: str | None) -> None:
     answer = tokenizer(template).text("Delaware law.")
     if template:
         assert follow_up[len(first) : len(first) + len(answer)] == answer
+
+
+@TEMPLATES
+@pytest.mark.parametrize("reminder", ["", "Answer in one sentence."])
+def test_the_questions_own_words_are_told_from_the_markup(template: str | None, reminder: str) -> None:
+    prompt = Prompt(tokenizer(template), replace(PROFILE, reminder=reminder))
+    for turns in ([], [Turn("Which law?", "Delaware law.")]):
+        tail, words = prompt.tail(turns, "How long?"), prompt.words(turns, "How long?")
+        assert tokenizer(template).decode(tail[words.start : words.stop]).strip() == "How long?"
 
 
 @TEMPLATES

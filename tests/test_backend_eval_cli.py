@@ -74,6 +74,8 @@ def test_evidence_finds_heads_and_keeps_them(tmp_path: Path, capsys: pytest.Capt
     heads = json.loads((tmp_path / "out" / "r" / "heads.json").read_text())["settings"]["fast"]
     assert heads == found["fast"]["heads"] and all(0 <= layer < 3 and 0 <= head < 4 for layer, head in heads)
     assert found["fast"]["n"] == found["fast"]["calibrated_on"] == 2
+    assert found["fast"]["question_heads"] and 0 <= found["fast"]["question_precision_at_1"] <= 1
+    assert found["fast"]["question_precision_at_1"] <= found["fast"]["question_proof_in_3"]
 
 
 def test_a_text_of_ones_own_with_questions(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from sparse_backend.eval.case import EvalError, Place
-from sparse_backend.eval.evidence import Look, calibrate, passage_of, precision, strongest
+from sparse_backend.eval.evidence import Look, calibrate, in_first, passage_of, precision, strongest
 from sparse_backend.eval.faithfulness import agreement, distance
 
 
@@ -60,6 +60,8 @@ def test_the_head_that_looks_at_the_proof_is_found_and_one_that_looks_elsewhere_
     assert precision(tested, heads) == 1.0
     assert precision(tested, [(3, 0)]) == 0.0
     assert strongest(tested) == 0.0  # the loud head drowns it
+    assert in_first(tested, [(3, 0)], 1) == 0.0 and in_first(tested, [(3, 0)], 6) == 1.0
+    assert in_first(tested, [(2, 1), (3, 0)], 2) == 1.0
 
 
 def test_nothing_to_calibrate_on_is_refused() -> None:

@@ -12,7 +12,7 @@ from sparse_backend import Decoder, Impl
 from sparse_backend.engine import Engine
 from sparse_backend.eval import forward
 from sparse_backend.eval.case import EvalError
-from sparse_backend.eval.looks import head_mass
+from sparse_backend.eval.looks import head_mass, question_mass
 from sparse_backend.eval.runner import EngineBackend
 from sparse_backend.eval.settings import Setting, dense_setting, first_dense
 from sparse_backend.layout import compile_layout
@@ -161,6 +161,9 @@ def test_uniform_heads_spread_their_mass_evenly_over_passages(uniform: Decoder, 
     every = N + 8  # keys that the last token of the question sees
     assert torch.allclose(mass[..., 0], torch.full((3, 6), 4 / every / 2), atol=1e-5)
     assert torch.allclose(mass[..., 1], torch.full((3, 6), 16 / every / 4), atol=1e-5)
+    asked = question_mass(uniform, segment, tiny.tokens(8, 3), range(4, 7), bounds, Impl.CPU)
+    share = sum(1 / (N + place) for place in (5, 6, 7)) / 3  # of each key, from the fifth to seventh token of the tail
+    assert torch.allclose(asked[..., 0], torch.full((3, 6), 4 * share / 2), atol=1e-5)
 
 
 def test_the_backend_reads_asks_and_forgets_under_each_setting(decoder: Decoder, tmp_path: Path) -> None:

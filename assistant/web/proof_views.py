@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from html import escape
 
+from assistant.closest import CLOSEST
 from assistant.listing import place
 from assistant.receipts import proofs
 from ingest import Document
@@ -14,6 +15,7 @@ NOTHING_YET = '<p class="empty">Sources of an answer appear here.</p>'
 _KINDS = {
     "quote": "quoted literally",
     "evidence": "holds what the answer says; read by the model while answering",
+    CLOSEST: "where the question leads; no proof of the answer",
 }
 
 

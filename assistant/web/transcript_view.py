@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from html import escape
 
-from assistant.listing import evidence_lines, place
+from assistant.closest import LEADS
+from assistant.listing import evidence_lines, place, shortened
 from assistant.marks import marks
 from assistant.profiles import Profile
-from assistant.receipts import proofs, see_also
+from assistant.receipts import checked, led, proofs
 from assistant.web.icons import icon, icon_of_bot
 from assistant.web.prose import prose
 from assistant.web.receipt_view import receipt_html
@@ -20,6 +21,7 @@ from storage.records_support import Feedback
 
 REASONS = {-1: ("Wrong", "Incomplete", "Proof missing", "Hard to read"), 1: ("Correct", "Complete", "Well proven")}
 _WHAT = {1: "What was good?", -1: "What was wrong?"}
+CLOSEST_SHOWN = 220  # characters of a passage that the question leads to
 CHIPS = 8  # sources named under an answer before the others are folded
 _ENDED = {
     "broken": "This answer broke off when the program stopped.",
@@ -141,18 +143,34 @@ def _proof(message: Message) -> str:
     record = message.answer
     if record is None:
         return ""
-    rows = [
-        f'<button type="button" class="source" data-do="cite" data-message="{message.id}" '
-        f'data-number="{each.number}"><b>{each.number}</b> {escape(place(each, files=record.files))}</button>'
-        for each in (*proofs(record), *see_also(record))
-    ]
+    rows = [_source(message, each, record) for each in (*proofs(record), *checked(record))]
     chips = "".join(rows[:CHIPS])
     if more := rows[CHIPS:]:  # lists may have hundreds
         chips += f"<details><summary>{len(more)} more sources</summary>{''.join(more)}</details>"
     named = f'<div class="chips" role="group" aria-label="Sources of this answer">{chips}</div>' if rows else ""
     told = evidence_lines(record) if record.supported else []  # else they warn above
     sure = "".join(f'<p class="sure">{escape(each)}</p>' for each in told)
-    return f"{named}{sure}{receipt_html(record)}"
+    return f"{named}{_closest(message, record)}{sure}{receipt_html(record)}"
+
+
+def _source(message: Message, cited: CitationRecord, record: AnswerRecord, *, words: bool = False) -> str:
+    """A button that opens a citation: its number and place, with `words` also what stands there."""
+    quote = f" <q>{escape(shortened(cited.quote, CLOSEST_SHOWN))}</q>" if words else ""
+    return (
+        f'<button type="button" class="source" data-do="cite" data-message="{message.id}" '
+        f'data-number="{cited.number}"><b>{cited.number}</b> {escape(place(cited, files=record.files))}{quote}</button>'
+    )
+
+
+def _closest(message: Message, record: AnswerRecord) -> str:
+    """Where the question leads, for the reader to see whether the answer stands there."""
+    rows = "".join(_source(message, each, record, words=True) for each in led(record))
+    if not rows:
+        return ""
+    return (
+        f'<div class="closest" role="group" aria-label="{LEADS}"><p>{LEADS}. Check whether they answer it.</p>'
+        f"{rows}</div>"
+    )
 
 
 def _deeds(talk: Talk, message: Message, asked: Message | None) -> str:

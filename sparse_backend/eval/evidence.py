@@ -2,7 +2,7 @@
 
 Of each head it is noted whether the passage that it looked at most was the proof. The masses of the heads that are
 right most often are summed, as Evidence does; how many of them, the calibration decides. The first half of the samples
-calibrates, the second tests.
+calibrates, the second tests. The same is done with the attention of the question's own words (see QuestionLook).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sparse_backend.config import Impl
 from sparse_backend.eval.case import Case, EvalError, Place
 from sparse_backend.eval.grid import Examiner, Grid, paragraphs
 from sparse_backend.eval.ledger import Ledger, Row
-from sparse_backend.eval.looks import head_mass
+from sparse_backend.eval.looks import head_mass, question_mass
 from sparse_backend.eval.report import group, percent, rows_to_table
 from sparse_backend.eval.settings import Setting
 from sparse_backend.model import Decoder
@@ -42,6 +42,15 @@ class Look:
 def precision(looks: Sequence[Look], heads: Sequence[tuple[int, int]]) -> float:
     """The share of questions whose proof is the passage with most mass, summed over `heads`."""
     return sum(_top(look, heads) == look.target for look in looks) / max(1, len(looks))
+
+
+def in_first(looks: Sequence[Look], heads: Sequence[tuple[int, int]], k: int) -> float:
+    """The share of questions whose proof is among the k passages with most mass, summed over `heads`."""
+    hits = 0
+    for look in looks:
+        mass = torch.stack([look.mass[layer, head] for layer, head in heads]).sum(0)
+        hits += look.target in mass.topk(min(k, len(mass))).indices.tolist()
+    return hits / max(1, len(looks))
 
 
 def strongest(looks: Sequence[Look]) -> float:
@@ -120,7 +129,9 @@ def _look(decoder: Decoder, impl: Impl, examiner: Examiner, case: Case, setting:
             answer = examiner.answer(held, question)
             if len(question.places) != 1 or not answer:
                 continue
-            masses[str(number)] = head_mass(decoder, held.handle, examiner.tail(question), answer, bounds, impl)
+            tail = examiner.tail(question)
+            masses[str(number)] = head_mass(decoder, held.handle, tail, answer, bounds, impl)
+            masses[f"{number}?"] = question_mass(decoder, held.handle, tail, examiner.words(question), bounds, impl)
             text = examiner.text(answer)
             rows.append(
                 {
@@ -147,17 +158,20 @@ def passage_of(places: Sequence[Place], proof: Place) -> int:
 def _result(rows: Sequence[Row], folder: Path, samples: int) -> dict[str, Any]:
     """Heads from the first half of the samples, precision on the second."""
     learned, tested, right = [], [], []
+    asked: tuple[list[Look], list[Look]] = ([], [])
     for row in rows:
         if row["target"] is None:
             continue
-        look = Look(load_file(folder / row["file"])[str(row["question"] - 1)], row["target"])
-        if row["sample"] < samples // 2:
-            learned.append(look)
-        else:
+        masses, number = load_file(folder / row["file"]), row["question"] - 1
+        look, tests = Look(masses[str(number)], row["target"]), row["sample"] >= samples // 2
+        asked[tests].append(Look(masses[f"{number}?"], row["target"]))
+        if tests:
             tested.append(look)
             if row["score"] == 1.0:
                 right.append(look)
-    heads = calibrate(learned)
+        else:
+            learned.append(look)
+    heads, question_heads = calibrate(learned), calibrate(asked[0])
     every = [(layer, head) for layer in range(len(learned[0].mass)) for head in range(learned[0].mass.shape[1])]
     return {
         "heads": [list(head) for head in heads],
@@ -168,7 +182,14 @@ def _result(rows: Sequence[Row], folder: Path, samples: int) -> dict[str, Any]:
         "precision_at_1_when_right": round(precision(right, heads), 4),
         "all_heads": round(precision(tested, every), 4),
         "strongest_head_of_each_layer": round(strongest(tested), 4),
+        "question_heads": [list(head) for head in question_heads],
+        "question_precision_at_1": round(precision(asked[1], question_heads), 4),
+        "question_proof_in_3": round(in_first(asked[1], question_heads, 3), 4),
     }
+
+
+def _named(heads: Sequence[Sequence[int]]) -> str:
+    return f"{len(heads)}, first {', '.join(f'{layer}.{head}' for layer, head in heads[:4])}"
 
 
 def markdown(found: dict[str, dict[str, Any]], facts: dict[str, Any]) -> str:
@@ -180,6 +201,9 @@ def markdown(found: dict[str, dict[str, Any]], facts: dict[str, Any]) -> str:
         "strongest head of each layer",
         "all heads",
         "heads",
+        "from the question's words: at 1",
+        "among the first 3",
+        "its heads",
     ]
     table = [
         [
@@ -188,7 +212,10 @@ def markdown(found: dict[str, dict[str, Any]], facts: dict[str, Any]) -> str:
             f"{percent(one['precision_at_1_when_right'])} (n = {one['n_right']})",
             percent(one["strongest_head_of_each_layer"]),
             percent(one["all_heads"]),
-            f"{len(one['heads'])}, first {', '.join(f'{layer}.{head}' for layer, head in one['heads'][:4])}",
+            _named(one["heads"]),
+            percent(one["question_precision_at_1"]),
+            percent(one["question_proof_in_3"]),
+            _named(one["question_heads"]),
         ]
         for setting, one in found.items()
     ]

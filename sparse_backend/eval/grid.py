@@ -129,6 +129,11 @@ class Examiner:
         """What comes behind the text when `question` is asked first."""
         return self._chat.tail([], question.text)
 
+    def words(self, question: Question) -> range:
+        """Which of its tokens are the question's own words."""
+        low = self.measure("\n\nQuestion:")
+        return range(low, max(low + 1, self.measure(f"\n\nQuestion: {question.text}")))
+
     def answer(self, held: Held, question: Question) -> tuple[int, ...]:
         """The answer's tokens."""
         return self._ask(held, [], question).token_ids

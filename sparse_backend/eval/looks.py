@@ -48,10 +48,21 @@ def head_mass(
     decoder: Decoder, segment: Segment, tail_ids: Sequence[int], answer: Sequence[int], bounds: Tensor, impl: Impl
 ) -> Tensor:
     """float32 [layers, Hq, passages]: where each head looked, per token, while `answer` was generated; see HeadLook."""
-    fed = [*tail_ids, *answer[:-1]]
+    return _mass(decoder, segment, [*tail_ids, *answer[:-1]], max(1, len(answer)), bounds, impl)
+
+
+def question_mass(
+    decoder: Decoder, segment: Segment, tail_ids: Sequence[int], words: range, bounds: Tensor, impl: Impl
+) -> Tensor:
+    """float32 [layers, Hq, passages]: where each head looked from the tail's tokens `words`, per token."""
+    return _mass(decoder, segment, tail_ids[: words.stop], len(words), bounds, impl)
+
+
+def _mass(decoder: Decoder, segment: Segment, fed: Sequence[int], rows: int, bounds: Tensor, impl: Impl) -> Tensor:
+    """Of the last `rows` of the tokens `fed` behind the segment."""
     check_range(decoder, len(segment) + len(fed))
     look = HeadLook(decoder.shape.layers, decoder.heads, len(segment), bounds)
-    look.expect(max(1, len(answer)))
+    look.expect(rows)
     kv = KVBuffer(decoder.shape, len(fed), impl.device)
     decoder.forward(fed, TailStep(decoder, kv, Context((segment,)), impl, look))
-    return look.mass / max(1, len(answer))
+    return look.mass / rows

@@ -11,8 +11,10 @@ from sparse_backend.attention import global_attention, sparse_attention
 from sparse_backend.config import Impl, UnsupportedPatternError
 from sparse_backend.crossover import DENSE_UP_TO
 from sparse_backend.engine import Engine
+from sparse_backend.extra import PLAIN
 from sparse_backend.layout import compile_layout
 from sparse_backend.pattern import Pattern
+from sparse_backend.question_look import QuestionLook
 from tests.tiny import engine, llama, load, save, tokens
 
 pytestmark = pytest.mark.gpu
@@ -60,6 +62,19 @@ def test_global_rows_and_their_probabilities() -> None:
     assert float((ours.cpu().double() - exact).norm() / exact.norm()) < 8e-3
     assert weights is not None and wanted is not None
     assert float((weights.cpu().double() - wanted).abs().max()) < 1e-2
+
+
+def test_a_question_looks_where_the_probabilities_of_its_rows_say() -> None:
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(heads, 900, 64, device="cuda", dtype=torch.bfloat16) for heads in (6, 2, 2))
+    parts = [(k[:, :500], v[:, :500]), (k[:, 500:860], v[:, 500:860]), (k[:, 860:], v[:, 860:])]
+    queries, on_cpu = [q[:, -9:]] * 3, [(a.cpu().double(), b.cpu().double()) for a, b in parts]
+    _, wanted = global_attention([one.cpu().double() for one in queries], on_cpu, impl=Impl.REFERENCE, probabilities=9)
+    look = QuestionLook(860, range(32, 38), 0, ((0, 1), (0, 5)))
+    look.look(0, 31, queries, parts, scale=None, window=None, extra=PLAIN)
+    assert wanted is not None
+    exact = wanted[[1, 5], 1:7, :860].mean((0, 1))
+    assert float((look.looked().mean().double() - exact).abs().max()) < 1e-4 < float(exact.max()) / 10
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from assistant.closest import LEADS
 from assistant.listing import evidence_lines, place
+from assistant.receipts import checked, led, proofs
 from assistant.web.api.replies import receipt
 from assistant.web.api.wire import MessageObject
-from storage import Conversation, Message
+from storage import AnswerRecord, CitationRecord, Conversation, Message
 
 _SPEAKERS = {"user": "Question", "assistant": "Answer", "agent": "Person"}
 _MARKS = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_{}[]()#+-.!|~>$<&="})
@@ -52,10 +54,16 @@ def _proof(message: Message) -> list[str]:
     if message.answer is None:
         return []
     record = message.answer
-    places = [(each, _plain(place(each, files=record.files))) for each in record.citations]
-    cited = [f"{each.number}. {where}: “{_plain(' '.join(each.quote.split()))}”" for each, where in places]
+    cited = [_cited(each, record) for each in (*proofs(record), *checked(record))]
+    if shown := [_cited(each, record) for each in led(record)]:
+        cited += [*([""] if cited else []), f"{LEADS}:", "", *shown]
     verdict = "" if record.supported else " " + _plain(" ".join(evidence_lines(record)))
     return [*cited, *([""] if cited else []), f"Read {record.tokens_read:,} of {record.tokens:,} tokens.{verdict}", ""]
+
+
+def _cited(citation: CitationRecord, record: AnswerRecord) -> str:
+    words = _plain(" ".join(citation.quote.split()))
+    return f"{citation.number}. {_plain(place(citation, files=record.files))}: “{words}”"
 
 
 def _plain(text: str) -> str:
