@@ -11,7 +11,7 @@ from assistant.calibration import Calibration, general
 from assistant.checked import Checked, Place
 from assistant.checks import AnswerChecks
 from assistant.citations import Citer, evidence_over, says_not_stated
-from assistant.closest import closest
+from assistant.closest import MOST, MOST_REFUSED, closest
 from assistant.confidence import ABSENT, SUPPORTED
 from assistant.coverage import Coverage, coverage
 from assistant.errors import EmptyQuestionError
@@ -191,7 +191,8 @@ class Bot:
             beside += self._cited(document, listing.places, (*citations, *beside))
         if asked is not None and judged.word != SUPPORTED:
             shown = [(each.start, each.end) for each in (*citations, *beside)]
-            beside += self._cited(document, closest(document.citer, asked, shown), (*citations, *beside))
+            led = closest(document.citer, asked, shown, MOST_REFUSED if silent else MOST)
+            beside += self._cited(document, led, (*citations, *beside))
         facts = "" if options.schema else "\n".join(f"- {fact}" for fact in told)  # JSON stays JSON
         return Finished(
             text="\n\n".join(filter(None, (text if options.schema else without_headers(text), facts))),

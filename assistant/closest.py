@@ -15,12 +15,13 @@ from assistant.citations import Citer, Mass
 
 CLOSEST = "closest"  # the kind of such a citation
 LEADS = "The question leads to these passages"
-MOST = 3
+MOST = 3  # beside an answer, which has sources of its own
+MOST_REFUSED = 5
 SHORTEST = 24  # characters; less is a number or a lone heading
 
 
-def closest(citer: Citer, asked: Mass, taken: Collection[tuple[int, int]] = ()) -> tuple[Place, ...]:
-    """The MOST passages looked at most, that first; those in `taken`, [start, end) in the text, are left out.
+def closest(citer: Citer, asked: Mass, taken: Collection[tuple[int, int]] = (), most: int = MOST) -> tuple[Place, ...]:
+    """The `most` passages looked at most, that first; those in `taken`, [start, end) in the text, are left out.
 
     `asked` [document tokens]: attention mass of the question. Nothing where nothing was looked at.
     """
@@ -28,7 +29,7 @@ def closest(citer: Citer, asked: Mass, taken: Collection[tuple[int, int]] = ()) 
     places: list[Place] = []
     for index in np.argsort(-mass, kind="stable").tolist():
         start, end = citer.passage(index)
-        if mass[index] <= 0.0 or len(places) == MOST:
+        if mass[index] <= 0.0 or len(places) == most:
             break
         if end - start >= SHORTEST and not any(start < high and low < end for low, high in taken):
             places.append(Place(start, end, CLOSEST))
