@@ -235,8 +235,8 @@ def _listed_lines(record: AnswerRecord) -> list[str]:
 
 
 def shortened(quote: str, most: int = 90) -> str:
-    """Its beginning, of at most `most` characters."""
-    return quote if len(quote) <= most else f"{quote[: most - 2].rstrip()} …"
+    """Its beginning, of at most `most` characters; whole words, but for one that is longer than that."""
+    return quote if len(quote) <= most else f"{quote[: most - 2].rsplit(maxsplit=1)[0]} …"
 
 
 def place(citation: CitationRecord, *, files: int = 1) -> str:
