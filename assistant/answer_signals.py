@@ -67,12 +67,12 @@ def signals(
     symbols: float | None = None,
     useful: bool = True,
     selected: bool = False,
-    led: Mass | None = None,
+    asked_mass: Mass | None = None,
 ) -> Signals:
     """Of `text`, an answer or a sentence. `mass` [passages] of attention, `cited` [start, end) in the document's text.
 
     `choices`: the tokens of what it says in its own words. `useful`: the mass is that of heads known to be useful.
-    `led` [passages]: the attention of the question's words.
+    `asked_mass` [passages]: the attention of the question's words.
     """
     attention = relative(mass)
     total = float(mass.sum())
@@ -99,13 +99,15 @@ def signals(
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
         symbols=symbols,
         selected=float(selected),
-        lead=_lead(led),
-        led=float(relative(led)[best]) if best is not None and led is not None and led.any() else None,
+        lead=_lead(asked_mass),
+        led=float(relative(asked_mass)[best])
+        if best is not None and asked_mass is not None and asked_mass.any()
+        else None,
     )
 
 
 def refusal_signals(
-    citer: Citer, question: str, choices: Sequence[Choice], *, selected: bool = False, led: Mass | None = None
+    citer: Citer, question: str, choices: Sequence[Choice], *, selected: bool = False, asked_mass: Mass | None = None
 ) -> Signals:
     """Of an answer that says the document is silent: what it holds of the question speaks against it."""
     asked = terms_of(question)
@@ -114,12 +116,12 @@ def refusal_signals(
         likely=math.exp(sum(each.logprob for each in choices) / len(choices)) if choices else None,
         weakest=math.exp(min(each.logprob for each in choices)) if choices else None,
         selected=float(selected),
-        lead=_lead(led),
+        lead=_lead(asked_mass),
     )
 
 
-def _lead(led: Mass | None) -> float | None:
-    return float(led.max()) if led is not None and led.any() else None
+def _lead(mass: Mass | None) -> float | None:
+    return float(mass.max()) if mass is not None and mass.any() else None
 
 
 def _backed(citer: Citer, said: str, asked: frozenset[str], index: int) -> float:

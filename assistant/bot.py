@@ -101,15 +101,16 @@ class Bot:
         if not question.strip():
             raise EmptyQuestionError("The question is empty; type what you want to know.")
         stops = StopStrings(options.stops, self._tokenizer.decode)
+        tail = [*document.live, *self._prompt.tail(turns, question)]
         generator = self._engine.ask(
             document.read.segment,
-            [*document.live, *self._prompt.tail(turns, question)],
+            tail,
             stop_ids=self._tokenizer.stop_ids,
             max_new_tokens=options.max_new_tokens or self.profile.max_new_tokens,
             sampling=options.sampling,
             constraint=self._constraint(document, options),
             cancel=lambda: stops.stopped_by is not None or (cancel is not None and cancel()),
-            question=self._prompt.words(turns, question),
+            question=self._prompt.words(tail, question, first=not turns),
         )
         text = shown = ""
         try:

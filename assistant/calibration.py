@@ -78,9 +78,7 @@ def calibration_of(fingerprint: str, models: Path) -> Calibration:
 def general() -> Calibration:
     """What serves for models that nothing is known of: no heads, the weights found with the embedded model."""
     known = _shipped()[str(GENERAL)]
-    return Calibration(
-        (), (), known.answer, known.refusal, known.measured, own=False
-    )  # heads are no model's but its own
+    return Calibration((), (), known.answer, known.refusal, known.measured, own=False)
 
 
 def shipped_calibration() -> Calibration:

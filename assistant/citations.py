@@ -77,11 +77,10 @@ class Citer:
 
         `asked`: that of the question's own words, where their heads are known.
         """
-        led = None if asked is None else self.mass(asked)
-        return self.prove_by(answer, question, self.attention(evidence), led)
+        return self.prove_by(answer, question, self.attention(evidence), None if asked is None else self.mass(asked))
 
-    def prove_by(self, answer: str, question: str, attention: Mass, led: Mass | None = None) -> Proof:
-        """The same by the attention [passages] on each, 1 for the one looked at most."""
+    def prove_by(self, answer: str, question: str, attention: Mass, asked: Mass | None = None) -> Proof:
+        """The same by the attention [passages] on each, 1 for the one looked at most; `asked` [passages] likewise."""
         said, blocks = split_quotes(answer)
         quotes, unverified = self._quotes(said, attention)
         placed = [place for block in blocks if (place := self._place(block, attention))]
@@ -94,17 +93,17 @@ class Citer:
                 chosen, backed = [*found, *chosen], True
             elif not chosen:
                 chosen, backed = self._by_sentence(said, question, attention)
-        chosen, backed = self._led(chosen, said, question, led) or (chosen, backed)
+        chosen, backed = self._leading(chosen, said, question, asked) or (chosen, backed)
         citations = tuple(self._record(number, *choice) for number, choice in enumerate(chosen[:LIMIT], 1))
         return Proof(citations, bool(citations) and backed, (*unverified, *lost))
 
-    def _led(
-        self, chosen: Sequence[Found], said: str, question: str, led: Mass | None
+    def _leading(
+        self, chosen: Sequence[Found], said: str, question: str, asked: Mass | None
     ) -> tuple[list[Found], bool] | None:
         """With the passage that the question's words looked at most in front, where it holds what the answer says."""
-        if led is None or not led.any():
+        if asked is None or not asked.any():
             return None
-        start, end = self.passage(int(np.argmax(led)))
+        start, end = self.passage(int(np.argmax(asked)))
         if not self._backs(said, question, start):
             return None
         same = [one for one in chosen if one[0] < end and start < one[1]]

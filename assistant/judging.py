@@ -65,11 +65,13 @@ class Judge:
 
         `asked` [document tokens]: where the question looked, if that is known.
         """
-        led = None if asked is None else citer.mass(asked)
+        asked_mass = None if asked is None else citer.mass(asked)
         said = said_tokens(answer.token_ids, self._tokenizer)
         known, heads = self._calibration.own, answer.heads
         if refused:
-            silent = refusal_signals(citer, question, answer.choices[:said], selected=not answer.exact, led=led)
+            silent = refusal_signals(
+                citer, question, answer.choices[:said], selected=not answer.exact, asked_mass=asked_mass
+            )
             chance = self._calibration.refusal.probability(silent)
             return Judged(round(chance, 4), word(chance, cited=False, refused=True), known, (), heads)
         cited = [(each.start, each.end) for each in citations]
@@ -79,7 +81,7 @@ class Judge:
             said_with = answer.choices[low:high]
             useful, selected = heads > 0 and known, not answer.exact
             given = (citer, words, question, mass, cited, said_with)
-            one = signals(*given, symbols=symbols, useful=useful, selected=selected, led=led)
+            one = signals(*given, symbols=symbols, useful=useful, selected=selected, asked_mass=asked_mass)
             return self._calibration.answer.probability(one)
 
         chance = chance_of(text, 0, said)

@@ -99,7 +99,9 @@ def ask_known(
             if heads and finished.answer.exact:  # keys of a selection have other places
                 tail, bounds = prompt.tail([], question.text), _bounds(ready)
                 decoder, impl = engine.decoder, engine.options.impl
-                asked_mass = question_mass(decoder, read.segment, tail, prompt.words([], question.text), bounds, impl)
+                asked_mass = question_mass(
+                    decoder, read.segment, tail, prompt.words(tail, question.text, first=True), bounds, impl
+                )
                 if said:
                     mass = head_mass(decoder, read.segment, tail, finished.answer.token_ids[:said], bounds, impl)
             yield Asked(

@@ -14,6 +14,8 @@ from ingest import Document, Encoded, IngestReport, Section
 from sparse_backend.estimate import Estimate
 from storage import AnswerRecord, CitationRecord
 
+QUOTED = 220  # characters of a passage shown
+LISTED_WORDS = 90  # characters of one hit of an exhaustive answer
 LISTED_LINES = 40  # hits of an exhaustive answer shown on the terminal
 
 
@@ -196,7 +198,8 @@ def receipt_lines(finished: Finished, record: AnswerRecord, conversation: str) -
     ]
     lines += [f"  {LEADS}:"] if led(record) else []
     lines += [
-        f"    [{each.number}] {place(each, files=record.files)}: “{shortened(each.quote, 220)}”" for each in led(record)
+        f"    [{each.number}] {place(each, files=record.files)}: “{shortened(each.quote, QUOTED)}”"
+        for each in led(record)
     ]
     lines += _listed_lines(record)
     lines.append(f"  {finished.coverage.sentence()} {timing_sentence(record)}")
@@ -229,14 +232,17 @@ def _listed_lines(record: AnswerRecord) -> list[str]:
         lines.append("  The answer says otherwise; the list was found over the whole text.")
     for each in told.hits[:LISTED_LINES]:
         mark = "" if each.kind == NAMED else ", found by structure"
-        lines.append(f"    [{each.number}] {place(each, files=record.files)}{mark}: “{shortened(each.quote)}”")
+        lines.append(
+            f"    [{each.number}] {place(each, files=record.files)}{mark}: “{shortened(each.quote, LISTED_WORDS)}”"
+        )
     more = len(told.hits) - LISTED_LINES
     return lines + ([f"    and {more} more (--json lists all)"] if more > 0 else [])
 
 
-def shortened(quote: str, most: int = 90) -> str:
-    """Its beginning, of at most `most` characters; whole words, but for one that is longer than that."""
-    return quote if len(quote) <= most else f"{quote[: most - 2].rsplit(maxsplit=1)[0]} …"
+def shortened(text: str, most: int) -> str:
+    """In one line, its beginning, of at most `most` characters; whole words, but for one that is longer than that."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else f"{line[: most - 2].rsplit(' ', 1)[0]} …"
 
 
 def place(citation: CitationRecord, *, files: int = 1) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from assistant.handoff_rules import Reason, same_question, verdict_of
 from assistant.issues import Issue
-from assistant.listing import place
+from assistant.listing import place, shortened
 from assistant.promises import Promise
 from assistant.receipts import checked, proofs
 from storage import CitationRecord, Message
@@ -141,8 +141,7 @@ def _once(questions: Sequence[str]) -> list[str]:
 
 
 def _short(text: str) -> str:
-    words = " ".join(text.split())
-    return words if len(words) <= WORDS else words[:WORDS].rsplit(" ", 1)[0] + " …"
+    return shortened(text, WORDS)
 
 
 def _escaped(row: str) -> str:

@@ -63,21 +63,21 @@ class Prompt:
             ids += self._tokenizer.template(self._ask) + self._tokenizer.text(turn.answer)
         return ids + self._question(question, first=not turns) + self._tokenizer.template(self._open)
 
-    def words(self, turns: Sequence[Turn], question: str) -> range:
-        """Which of the tokens of `tail` are the question's own words, without the markup around them."""
-        lead = "\n\nQuestion:" if not turns else "Question:"
-        whole = self._question(question, first=not turns)
-        behind = len(self._tokenizer.text(f"{lead} {question.strip()}")) - len(self._tokenizer.text(lead))
-        markup = len(self._tokenizer.template(self._close)) if turns else 0
-        first = len(self.tail(turns, question)) - len(self._tokenizer.template(self._open)) - len(whole)
-        low = first + markup + len(self._tokenizer.text(lead))
-        return range(low, low + max(1, behind))
+    def words(self, tail: Sequence[int], question: str, *, first: bool) -> range:
+        """Which tokens of a `tail` are its last question's own words, without the markup; `first`: no turn before."""
+        asked = self._question(question, first=first)
+        start = len(tail) - len(self._tokenizer.template(self._open)) - len(asked)
+        markup = [] if first else self._tokenizer.template(self._close)
+        low, high = (
+            start + len(markup) + len(self._tokenizer.text(_lead(first) + words))
+            for words in ("", f" {question.strip()}")
+        )
+        return range(low, max(low + 1, high))
 
     def _question(self, question: str, *, first: bool) -> list[int]:
         lead = [] if first else self._tokenizer.template(self._close)
-        asked = "\n\nQuestion: " if first else "Question: "
         reminder = f"\n{self._profile.reminder}" if self._profile.reminder else ""
-        return lead + self._tokenizer.text(f"{asked}{question.strip()}{reminder}")
+        return lead + self._tokenizer.text(f"{_lead(first)} {question.strip()}{reminder}")
 
 
 class BarePrompt:
@@ -86,6 +86,10 @@ class BarePrompt:
     def prefix(self, encoded: Encoded) -> Prefix:
         """The document's own tokens and anchors."""
         return Prefix(tuple(encoded.token_ids), tuple(encoded.anchors), 0)
+
+
+def _lead(first: bool) -> str:
+    return "\n\nQuestion:" if first else "Question:"
 
 
 def _frame(tokenizer: Tokenizer, system: str) -> tuple[str, str, str, str]:

@@ -23,7 +23,7 @@ class Trial:
     """One answered question, reduced to what is weighed. `choices`: of what is said.
 
     `mass`, `asked_mass` [layers, Hq, passages]: while the answer was said, and of the question's words. Over a
-    selection there are none; then `seen` and `led` [passages] are what the engine's own heads looked at.
+    selection there are none; then `seen` and `asked_seen` [passages] are what the engine's own heads looked at.
     """
 
     cell: Cell
@@ -39,7 +39,7 @@ class Trial:
     selected: bool
     seen: Mass
     asked_mass: torch.Tensor | None = None
-    led: Mass | None = None
+    asked_seen: Mass | None = None
 
     @property
     def look(self) -> Look | None:
@@ -79,7 +79,7 @@ def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
     finished, document = asked.finished, asked.document
     said = said_tokens(finished.answer.token_ids, tokenizer)
     place = document.prefix.start, len(document.encoded.token_ids)
-    looked, led = evidence_over(finished.answer.evidence[:said], *place), finished.answer.asked
+    looked, asked_look = evidence_over(finished.answer.evidence[:said], *place), finished.answer.asked
     return Trial(
         asked.cell,
         asked.question.text,
@@ -94,26 +94,32 @@ def trial_of(asked: Asked, tokenizer: Tokenizer) -> Trial:
         not finished.answer.exact,
         document.citer.mass(looked),
         asked.asked_mass,
-        document.citer.mass(evidence_over(led, *place)) if led else None,
+        document.citer.mass(evidence_over(asked_look, *place)) if asked_look else None,
     )
 
 
 def weigh(trial: Trial, heads: Sequence[Head], question_heads: Sequence[Head] = ()) -> Weighed:
     """The trial's proof and signals with the attention of `heads`, the strongest of each layer where there are none."""
-    led = trial.led if trial.asked_mass is None or not question_heads else _of(trial.asked_mass, question_heads)
+    asked = _asked_mass(trial, question_heads)
     if trial.refused:
-        return Weighed(trial, _silent(trial, led), (), True)
+        return Weighed(trial, _silent(trial, asked), (), True)
     mass = _mass(trial, heads)
-    proof = trial.citer.prove_by(trial.text, trial.question, relative(mass), led)
+    proof = trial.citer.prove_by(trial.text, trial.question, relative(mass), asked)
     cited = [(each.start, each.end) for each in proof.citations]
     on_proof = tuple(any(s < end and start < e for start, end in trial.proof) for s, e in cited)
     given = (trial.citer, trial.text, trial.question, mass, cited, trial.choices)
-    found = signals(*given, useful=bool(heads), selected=trial.selected, led=led)
+    found = signals(*given, useful=bool(heads), selected=trial.selected, asked_mass=asked)
     return Weighed(trial, found, on_proof, proof.supported)
 
 
-def _silent(trial: Trial, led: Mass | None) -> Signals:
-    return refusal_signals(trial.citer, trial.question, trial.choices, selected=trial.selected, led=led)
+def _silent(trial: Trial, asked: Mass | None) -> Signals:
+    return refusal_signals(trial.citer, trial.question, trial.choices, selected=trial.selected, asked_mass=asked)
+
+
+def _asked_mass(trial: Trial, heads: Sequence[Head]) -> Mass | None:
+    if not heads:
+        return None
+    return trial.asked_seen if trial.asked_mass is None else _of(trial.asked_mass, heads)
 
 
 def _of(mass: torch.Tensor, heads: Sequence[Head]) -> Mass:

@@ -1,8 +1,8 @@
 """Where a question looks: the attention of its own tokens on the context, by the heads that find the proof.
 
 A few heads of a model look from the words of a question at the passage that answers it, whatever is answered then: also
-where the answer is wrong, or says that the document is silent. They are other heads than those that copy the proof into
-the answer (retrieval heads, Wu et al. 2024, arXiv:2404.15574); calibration finds them the same way.
+where the answer is wrong, or says that the document is silent. They need not be the heads that copy the proof into the
+answer (retrieval heads, Wu et al. 2024, arXiv:2404.15574); calibration finds them the same way.
 """
 
 from __future__ import annotations

@@ -225,6 +225,7 @@ class ScriptedEngine(Engine):
         self.looks_at: tuple[int, int] | None = None
         self.question_looks_at: tuple[int, int] | None = None
         self.asked: list[list[int]] = []
+        self.words: list[range] = []
         self.closed = 0
         self.hold: threading.Event | None = None
 
@@ -243,6 +244,7 @@ class ScriptedEngine(Engine):
     ) -> Generator[int, None, Answer]:
         """See Engine.ask."""
         self.asked.append(list(tail_ids))
+        self.words.append(question)
         ids, said = tokenizer().text(self.says), 0
         try:
             for said, token in enumerate(ids, 1):  # noqa: B007

@@ -36,6 +36,16 @@ def test_an_answer_comes_with_proof_from_the_document(scripted: ScriptedEngine, 
     assert (last.coverage.tokens, last.coverage.tokens_read) == (len(deed.encoded.token_ids),) * 2
 
 
+def test_the_engine_is_told_which_tokens_are_the_question(scripted: ScriptedEngine, deed: ReadDocument) -> None:
+    """Behind what of an open session was not read yet, and behind earlier turns."""
+    bot = bot_on(scripted, "Delaware.")
+    for live in ((), tuple(tokenizer().text("The tenant wrote again today."))):
+        for turns in ([], [Turn("Which law?", "Delaware law.")]):
+            list(bot.answer(replace(deed, live=live), turns, "How long?"))
+            tail, words = scripted.asked[-1], scripted.words[-1]
+            assert tokenizer().decode(tail[words.start : words.stop]).strip() == "How long?"
+
+
 def test_a_wrong_figure_is_not_proven(scripted: ScriptedEngine, deed: ReadDocument) -> None:
     last = finished(bot_on(scripted, "The yearly fee is $130,000."), deed)
     assert not last.supported and last.citations == ()

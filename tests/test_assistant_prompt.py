@@ -85,7 +85,8 @@ def test_a_follow_up_only_appends(template: str | None) -> None:
 def test_the_questions_own_words_are_told_from_the_markup(template: str | None, reminder: str) -> None:
     prompt = Prompt(tokenizer(template), replace(PROFILE, reminder=reminder))
     for turns in ([], [Turn("Which law?", "Delaware law.")]):
-        tail, words = prompt.tail(turns, "How long?"), prompt.words(turns, "How long?")
+        tail = prompt.tail(turns, "How long?")
+        words = prompt.words(tail, "How long?", first=not turns)
         assert tokenizer(template).decode(tail[words.start : words.stop]).strip() == "How long?"
 
 

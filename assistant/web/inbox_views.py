@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from html import escape
 
 from assistant.desk_agent import Waiting
-from assistant.listing import place
+from assistant.listing import QUOTED, place, shortened
 from assistant.packet import Packet
 from assistant.receipts import proofs
 from storage import Message
@@ -105,7 +105,7 @@ def _bubble(message: Message) -> str:
     name = {"customer": message.author or "Customer", "bot": "Bot", "agent": message.author or "Colleague"}[kind]
     torn = {"broken": " · broke off", "error": " · failed", "stopped": " · stopped", "streaming": " · is writing …"}
     cited = proofs(message.answer) if message.answer else ()
-    sources = "".join(f"<li>{escape(place(each))}: “{escape(_short(each.quote))}”</li>" for each in cited)
+    sources = "".join(f"<li>{escape(place(each))}: “{escape(shortened(each.quote, QUOTED))}”</li>" for each in cited)
     proof = f"<details><summary>{_count(len(cited), 'source')}</summary><ul>{sources}</ul></details>" if cited else ""
     return (
         f'<article class="said {kind}"><header><b>{escape(name)}</b> '
@@ -130,11 +130,6 @@ def packet(packet: Packet | None) -> str:
     if not any(getattr(packet, name) for _, name in _PARTS):
         parts.append('<p class="empty">No promises, issues or earlier answers are known.</p>')
     return "".join([*parts, "</section>"])
-
-
-def _short(text: str, longest: int = 180) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " …"
 
 
 def _count(number: int, word: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from html import escape
 
 from assistant.closest import CLOSEST
-from assistant.listing import place
+from assistant.listing import QUOTED, place, shortened
 from assistant.receipts import proofs
 from ingest import Document
 from storage import CitationRecord, Message
@@ -44,7 +44,8 @@ def _row(message: Message, item: CitationRecord, document: Document | None, open
         f'<button type="button" class="citation" data-message="{message.id}" data-number="{item.number}" '
         f'aria-pressed="{shown}"><b class="number">{item.number}</b>'
         f'<span class="where">{escape(where)}</span>{trail}'
-        f"<q>{escape(_short(item.quote))}</q><small>{escape(_KINDS.get(item.kind, item.kind))}</small></button>"
+        f"<q>{escape(shortened(item.quote, QUOTED))}</q>"
+        f"<small>{escape(_KINDS.get(item.kind, item.kind))}</small></button>"
     )
 
 
@@ -56,7 +57,3 @@ def _trail(item: CitationRecord, document: Document | None) -> str:
     if len(path) < 2:
         return ""
     return f'<span class="trail">{" › ".join(escape(section.title) for section in path)}</span>'
-
-
-def _short(text: str, longest: int = 220) -> str:
-    return text if len(text) <= longest else text[:longest].rsplit(" ", 1)[0] + " …"

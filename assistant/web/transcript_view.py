@@ -8,7 +8,7 @@ from datetime import UTC, tzinfo
 from html import escape
 
 from assistant.closest import LEADS
-from assistant.listing import evidence_lines, place, shortened
+from assistant.listing import QUOTED, evidence_lines, place, shortened
 from assistant.marks import marks
 from assistant.profiles import Profile
 from assistant.receipts import checked, led, proofs
@@ -21,7 +21,6 @@ from storage.records_support import Feedback
 
 REASONS = {-1: ("Wrong", "Incomplete", "Proof missing", "Hard to read"), 1: ("Correct", "Complete", "Well proven")}
 _WHAT = {1: "What was good?", -1: "What was wrong?"}
-CLOSEST_SHOWN = 220  # characters of a passage that the question leads to
 CHIPS = 8  # sources named under an answer before the others are folded
 _ENDED = {
     "broken": "This answer broke off when the program stopped.",
@@ -155,7 +154,7 @@ def _proof(message: Message) -> str:
 
 def _source(message: Message, cited: CitationRecord, record: AnswerRecord, *, words: bool = False) -> str:
     """A button that opens a citation: its number and place, with `words` also what stands there."""
-    quote = f" <q>{escape(shortened(cited.quote, CLOSEST_SHOWN))}</q>" if words else ""
+    quote = f" <q>{escape(shortened(cited.quote, QUOTED))}</q>" if words else ""
     return (
         f'<button type="button" class="source" data-do="cite" data-message="{message.id}" '
         f'data-number="{cited.number}"><b>{cited.number}</b> {escape(place(cited, files=record.files))}{quote}</button>'

@@ -19,6 +19,7 @@ SYSTEM = (
     "You answer questions about the document that the user gives you. Use only what the document says. Answer in one "
     "or two short sentences. If the document does not say it, answer: Not stated in this document."
 )
+_ASKED = "Question:"
 _DOCUMENT, _QUESTION, _ANSWER, _NEXT = (f"@@{name}@@" for name in ("DOC", "QUESTION", "ANSWER", "NEXT"))
 
 
@@ -54,6 +55,9 @@ class Chat(Protocol):
 
     def tail(self, turns: Sequence[tuple[str, str]], question: str) -> list[int]:
         """What comes behind it: earlier (question, answer) turns and the question, up to where the answer starts."""
+
+    def words(self, question: str) -> range:
+        """Which tokens of a tail without earlier turns are the question's own words."""
 
     def decode(self, token_ids: Sequence[int]) -> str:
         """Text of generated tokens."""
@@ -96,6 +100,11 @@ class HubChat:
             ids += [*self._template(self._ask), *self.encode(answer).token_ids]
         return [*ids, *self._question(question, first=not turns), *self._template(self._open)]
 
+    def words(self, question: str) -> range:
+        """See Chat."""
+        low, high = (len(self.encode(f"\n\n{_ASKED}{words}").token_ids) for words in ("", f" {question}"))
+        return range(low, max(low + 1, high))
+
     def decode(self, token_ids: Sequence[int]) -> str:
         """See Chat."""
         text: str = self._tokenizer.decode(list(token_ids), skip_special_tokens=True)
@@ -103,7 +112,7 @@ class HubChat:
 
     def _question(self, question: str, *, first: bool) -> list[int]:
         lead = [] if first else self._template(self._close)
-        return [*lead, *self.encode(("\n\n" if first else "") + f"Question: {question}").token_ids]
+        return [*lead, *self.encode(("\n\n" if first else "") + f"{_ASKED} {question}").token_ids]
 
     def _template(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]

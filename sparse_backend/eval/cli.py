@@ -28,7 +28,7 @@ from sparse_backend.eval.budgets import budget_setting
 from sparse_backend.eval.case import EvalError
 from sparse_backend.eval.chat import HubChat
 from sparse_backend.eval.conditions import HOUSE, conditions
-from sparse_backend.eval.evidence import measure_evidence
+from sparse_backend.eval.evidence import LOOKS, measure_evidence
 from sparse_backend.eval.faithfulness import measure_faithfulness
 from sparse_backend.eval.grid import Examiner, Grid
 from sparse_backend.eval.ledger import Ledger
@@ -127,6 +127,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             "conversation": options.conversation,
             "settings": [[setting.name, setting.fingerprint] for setting in settings],
         }
+        if options.command == "evidence":
+            identity["looks"] = LOOKS
         ledger = Ledger.open(options.out, identity, facts, options.run)
         print(f"run folder: {ledger.folder}", file=sys.stderr)
         grid = Grid(

@@ -28,6 +28,7 @@ from sparse_backend.eval.report import group, percent, rows_to_table
 from sparse_backend.eval.settings import Setting
 from sparse_backend.model import Decoder
 
+LOOKS = 2  # raise it when a run notes other looks than before: it cannot go on with files that lack some
 SIZES = (1, 2, 4, 8, 16, 32)  # how many heads are tried together
 
 

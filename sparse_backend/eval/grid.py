@@ -131,8 +131,7 @@ class Examiner:
 
     def words(self, question: Question) -> range:
         """Which of its tokens are the question's own words."""
-        low = self.measure("\n\nQuestion:")
-        return range(low, max(low + 1, self.measure(f"\n\nQuestion: {question.text}")))
+        return self._chat.words(question.text)
 
     def answer(self, held: Held, question: Question) -> tuple[int, ...]:
         """The answer's tokens."""
